@@ -1,0 +1,56 @@
+# Cislens. On a fresh machine with Python 3.11 and the package indexes, `make run` and `make test` are all you need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8501
+MODEL ?= tf-binding
+VENV := .venv
+BIN := $(VENV)/bin
+IGV := app/components/static/igv.esm.min.js
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run test check format train bench
+
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(VENV)/.set-up $(VENV)/.igv ## Install what the app needs (virtual environment, genome browser)
+
+setup-dev: setup $(VENV)/.set-up-dev ## Install what the tests need as well
+
+$(VENV)/.set-up: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Cislens needs Python 3.11 or newer; set PYTHON=/path/to/python3.11") if sys.version_info < (3, 11) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@touch $@
+
+$(VENV)/.set-up-dev: $(VENV)/.set-up
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
+	@touch $@
+
+$(VENV)/.igv: $(VENV)/.set-up app/components/install.py
+	$(BIN)/python -m app.components.install
+	@touch $@
+
+run: setup ## Serve the app (PORT=8501)
+	$(BIN)/cislens serve --port $(PORT)
+
+test: setup-dev check-code ## Run everything CI runs
+	$(BIN)/python -m pytest
+
+.PHONY: check-code
+check-code: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: check-code ## Format, lint and types, then the tests without the browser
+	$(BIN)/python -m pytest -m "not browser"
+
+format: setup-dev ## Put the code in the house's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+train: setup ## Train a model from CISLENS_DATA (MODEL=tf-binding or simple)
+	$(BIN)/python -m models.train $(MODEL)
+
+bench: setup-dev ## Time ours beside the peer, into benchmarks/results.json
+	$(BIN)/python -m benchmarks.run

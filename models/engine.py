@@ -1,0 +1,340 @@
+"""The only way to a device: requests of all sessions, batched, merged, in turn, with progress and cancelling."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genome.errors import UserError
+from models.core import Model
+
+Array = npt.NDArray[Any]
+Progress = Callable[[float], None]
+Priority = Literal["interactive", "batch"]
+
+SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
+_BATCH_CANDIDATES = (1, 4, 16, 64, 256)
+_POLL_SECONDS = 0.03
+
+
+class Function(Protocol):
+    """Something computed row by row on a model: hashable, pure, and with nothing that ties one row to another.
+
+    Attributes:
+        passes: what one row costs, in passes through one window.
+        gradient: whether it needs gradients.
+    """
+
+    @property
+    def passes(self) -> int: ...
+    @property
+    def gradient(self) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]: ...
+
+
+class Runner(Protocol):
+    """``run(function, rows, progress)`` on one model: what the interpret layer is given instead of a device."""
+
+    def __call__(
+        self, function: Function, rows: tuple[Array, ...], progress: Progress | None = None
+    ) -> tuple[Array, ...]: ...
+
+
+@dataclass(eq=False)
+class Request:
+    """One session's rows on their way through the device."""
+
+    model_id: str
+    function: Function
+    rows: tuple[Array, ...]
+    session: Hashable
+    priority: Priority
+    taken: int = 0
+    done: int = 0
+    parts: list[tuple[int, tuple[Array, ...]]] = field(default_factory=list)
+    error: BaseException | None = None
+    cancelled: bool = False
+    finished: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def count(self) -> int:
+        """Rows in all."""
+        return len(self.rows[0])
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What was measured of a model on this device: rows per batch, and seconds for one row."""
+
+    batch: int
+    row_seconds: float
+
+
+def choose_device() -> torch.device:
+    """CUDA if there is one, else Apple's MPS, else the CPU; ``CISLENS_DEVICE`` overrides."""
+    named = os.environ.get("CISLENS_DEVICE")
+    if named:
+        return torch.device(named)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+class Engine:
+    """Owns one device and answers every session in turn.
+
+    Interactive requests go round-robin between sessions in slices of about 0.2 s; batch requests run only when no
+    interactive one waits. Rows of different sessions that ask the same function of the same model share a slice.
+    """
+
+    def __init__(self, load: Callable[[str], Model], *, device: torch.device | None = None, keep: int = 8) -> None:
+        self.device = device or choose_device()
+        self._load = load
+        self._keep = keep
+        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._paces: dict[tuple[str, bool], Pace] = {}
+        self._queues: dict[Priority, OrderedDict[Hashable, deque[Request]]] = {
+            "interactive": OrderedDict(),
+            "batch": OrderedDict(),
+        }
+        self._wake = threading.Condition()
+        self._worker: threading.Thread | None = None
+
+    def runner(self, model_id: str, *, session: Hashable = None, priority: Priority = "interactive") -> Runner:
+        """``run`` with the model, session and priority filled in."""
+
+        def run_on(function: Function, rows: tuple[Array, ...], progress: Progress | None = None) -> tuple[Array, ...]:
+            return self.run(model_id, function, rows, session=session, priority=priority, progress=progress)
+
+        return run_on
+
+    def run(
+        self,
+        model_id: str,
+        function: Function,
+        rows: tuple[Array, ...],
+        *,
+        session: Hashable = None,
+        priority: Priority = "interactive",
+        progress: Progress | None = None,
+    ) -> tuple[Array, ...]:
+        """Computes ``function`` for every row and waits for it.
+
+        Args:
+            model_id: the model, as ``load`` knows it.
+            function: what to compute.
+            rows: float32 arrays with the same number of rows n.
+            session: who asks; sessions take turns.
+            priority: ``batch`` yields to everything interactive.
+            progress: called with the share done about 30 times a second in the calling thread; when it raises, the
+                request is cancelled and the exception goes on.
+
+        Returns:
+            Arrays of n rows in the order asked.
+
+        Raises:
+            UserError: when one row does not fit the device's memory.
+            CancelledError: when the request was cancelled elsewhere.
+        """
+        if not rows or len({len(part) for part in rows}) != 1 or len(rows[0]) == 0:
+            raise ValueError(f"rows need one common length above 0: {[np.shape(part) for part in rows]}")
+        request = Request(model_id, function, rows, session or threading.get_ident(), priority)
+        self._enqueue(request)
+        try:
+            while not request.finished.wait(_POLL_SECONDS):
+                if progress is not None:
+                    progress(request.done / request.count)
+        except BaseException:
+            request.cancelled = True
+            raise
+        if request.error is not None:
+            raise request.error
+        parts = [part for _, part in sorted(request.parts, key=lambda item: item[0])]
+        return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+    def pace(self, model_id: str, *, gradient: bool = False) -> Pace:
+        """The batch size of a model on this device, measured once (about a third of a second), then remembered."""
+        key = (model_id, gradient)
+        if key not in self._paces:
+            self._paces[key] = measure_pace(self.model(model_id), self.device, gradient=gradient)
+        return self._paces[key]
+
+    def model(self, model_id: str) -> Model:
+        """The model on the device; the least recently used of more than ``keep`` is let go."""
+        with self._wake:
+            if model_id in self._models:
+                self._models.move_to_end(model_id)
+                return self._models[model_id]
+        model = self._load(model_id).to(self.device)
+        with self._wake:
+            self._models[model_id] = model
+            while len(self._models) > self._keep:
+                self._models.popitem(last=False)
+        return model
+
+    def waiting(self) -> int:
+        """Requests that are not finished."""
+        with self._wake:
+            return sum(len(queue) for queues in self._queues.values() for queue in queues.values())
+
+    def _enqueue(self, request: Request) -> None:
+        with self._wake:
+            self._queues[request.priority].setdefault(request.session, deque()).append(request)
+            if self._worker is None:
+                self._worker = threading.Thread(target=self._work, name="cislens-engine", daemon=True)
+                self._worker.start()
+            self._wake.notify_all()
+
+    def _work(self) -> None:
+        """The device's own thread: one slice after another, for ever."""
+        while True:
+            with self._wake:
+                while (first := self._next()) is None:
+                    self._wake.wait()
+            try:
+                pace = self.pace(first.model_id, gradient=first.function.gradient)
+            except Exception as error:  # noqa: BLE001  a model that cannot be loaded or run fails its request, not the engine
+                self._fail([first], error)
+                continue
+            passes = max(1, first.function.passes)
+            room = max(1, int(SLICE_SECONDS / (pace.row_seconds * passes)), pace.batch // passes)
+            with self._wake:
+                taken = self._take(first, room)
+            self._compute(taken, pace)
+
+    def _next(self) -> Request | None:
+        """The next request in turn: interactive before batch, sessions round-robin, a session's own in order."""
+        for queues in self._queues.values():
+            for session in list(queues):
+                queue = queues[session]
+                while queue and (queue[0].cancelled or queue[0].taken >= queue[0].count):
+                    gone = queue.popleft()
+                    if gone.cancelled:
+                        gone.error = CancelledError()
+                        gone.finished.set()
+                if not queue:
+                    del queues[session]
+                    continue
+                queues.move_to_end(session)
+                return queue[0]
+        return None
+
+    def _take(self, first: Request, room: int) -> list[tuple[Request, int, int]]:
+        """Rows for one slice: the first request's, then those of others that ask the same of the same model."""
+        taken = []
+        same = [
+            r
+            for queue in self._queues[first.priority].values()
+            for r in itertools.islice(queue, 1)
+            if r is not first and r.model_id == first.model_id and r.function == first.function and not r.cancelled
+        ]
+        for request in [first, *same]:
+            count = min(room, request.count - request.taken)
+            if count > 0:
+                taken.append((request, request.taken, request.taken + count))
+                request.taken += count
+                room -= count
+        return taken
+
+    def _compute(self, taken: list[tuple[Request, int, int]], pace: Pace) -> None:
+        """Runs one slice and hands each request its rows."""
+        first = taken[0][0]
+        columns = [
+            np.concatenate([request.rows[i][start:end] for request, start, end in taken])
+            for i in range(len(first.rows))
+        ]
+        try:
+            answer = self._fitting(first, pace, columns)
+        except Exception as error:  # noqa: BLE001  handed to those who asked; the engine goes on
+            return self._fail([request for request, _, _ in taken], error)
+        offset = 0
+        for request, start, end in taken:
+            request.parts.append((start, tuple(a[offset : offset + end - start] for a in answer)))
+            offset += end - start
+            request.done += end - start
+            if request.done == request.count:
+                request.finished.set()
+        return None
+
+    def _fitting(self, first: Request, pace: Pace, columns: list[Array]) -> tuple[Array, ...]:
+        """Computes the rows; out of memory, the batch is halved, and the smaller one remembered."""
+        batch = pace.batch
+        while True:
+            try:
+                return self._call(first, batch, columns)
+            except torch.OutOfMemoryError as error:
+                if batch == 1:
+                    raise UserError(
+                        "One window of this model does not fit the device's memory; use a smaller model or the CPU."
+                    ) from error
+                batch //= 2
+                self._paces[first.model_id, first.function.gradient] = Pace(batch, pace.row_seconds)
+                _free(self.device)
+
+    def _call(self, first: Request, batch: int, columns: list[Array]) -> tuple[Array, ...]:
+        model = self.model(first.model_id)
+        tensors = [torch.from_numpy(np.ascontiguousarray(column)).to(self.device) for column in columns]
+        with torch.set_grad_enabled(first.function.gradient):
+            answer = first.function(model, batch, *tensors)
+        return tuple(part.detach().cpu().numpy() for part in answer)
+
+    def _fail(self, requests: list[Request], error: BaseException) -> None:
+        for request in requests:
+            request.error = error
+            request.taken = request.count
+            request.finished.set()
+
+
+def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds: float = 0.3) -> Pace:
+    """Times the whole ensemble at growing batch sizes and keeps the fastest per row.
+
+    Sizes grow until a row gets clearly slower (a third), memory ends, or ``seconds`` are spent.
+    """
+    best = Pace(1, float("inf"))
+    until = time.perf_counter() + seconds
+    generator = torch.Generator().manual_seed(0)
+    for batch in _BATCH_CANDIDATES:
+        bases = torch.randint(0, 4, (batch, model.spec.input_length), generator=generator)
+        x = torch.nn.functional.one_hot(bases, 4).transpose(1, 2).float().to(device)
+        try:
+            row_seconds = min(_time_pass(model, x, gradient=gradient) for _ in range(3)) / batch
+        except torch.OutOfMemoryError:
+            _free(device)
+            break
+        if row_seconds < best.row_seconds:
+            best = Pace(batch, row_seconds)
+        if row_seconds > 1.33 * best.row_seconds or time.perf_counter() > until:
+            break
+    return best
+
+
+def _time_pass(model: Model, x: Tensor, *, gradient: bool) -> float:
+    start = time.perf_counter()
+    with torch.set_grad_enabled(gradient):
+        x = x.clone().requires_grad_(gradient)
+        y = model(x)
+        if gradient:
+            torch.autograd.grad(y.sum(), x)
+    if x.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _free(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
