@@ -4,7 +4,6 @@ PORT ?= 8501
 MODEL ?= tf-binding
 VENV := .venv
 BIN := $(VENV)/bin
-IGV := app/components/static/igv.esm.min.js
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run test check format train bench
@@ -12,7 +11,8 @@ IGV := app/components/static/igv.esm.min.js
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-setup: $(VENV)/.set-up $(VENV)/.igv ## Install what the app needs (virtual environment, genome browser)
+setup: $(VENV)/.set-up ## Install what the app needs (virtual environment, genome browser)
+	@$(BIN)/python -m app.components.install
 
 setup-dev: setup $(VENV)/.set-up-dev ## Install what the tests need as well
 
@@ -24,10 +24,6 @@ $(VENV)/.set-up: requirements.txt pyproject.toml
 
 $(VENV)/.set-up-dev: $(VENV)/.set-up
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
-	@touch $@
-
-$(VENV)/.igv: $(VENV)/.set-up app/components/install.py
-	$(BIN)/python -m app.components.install
 	@touch $@
 
 run: setup ## Serve the app (PORT=8501)
