@@ -86,6 +86,11 @@ class Attribution:
         if not np.isfinite(self.values).all():
             raise ValueError("contributions are not finite")
 
+    @property
+    def whole(self) -> tuple[int, int]:
+        """(start, end), counted in ``sequence``, of the bases that are explained in full: one window, or the core."""
+        return (0, self.sequence.length) if self.sequence.length == self.spec.input_length else self.core
+
 
 @dataclass(frozen=True)
 class PathGradients:
@@ -173,7 +178,8 @@ def attribute(
     if baseline not in BASELINES:
         raise ValueError(f"{baseline=} is not one of {BASELINES}")
     track = spec.track_index(target.track)
-    tiling = tile(core_of(sequence, locus.start, locus.end), window=spec.input_length, stride=_stride(spec))
+    core = core_of(sequence, locus.start, locus.end)
+    tiling = tile(core, window=spec.input_length, stride=_stride(spec), origin=int(sequence.positions[0]))
     x = windows(sequence.one_hot(), tiling)
     references = reference_windows(x, baseline, seed=seed)
     paths = _converged_paths(run, x, references, track, spec.tracks[track].sd, progress)

@@ -61,7 +61,7 @@ def predict(
         One bin per window (or per output bin for a model with several), in genome coordinates.
     """
     core = core_of(sequence, locus.start, locus.end)
-    tiling = tile_for_prediction(core, spec)
+    tiling = tile_for_prediction(core, spec, origin=int(sequence.positions[0]))
     components = run_windows(run, sequence, tiling, progress)
     members = by_member(components, spec)
     starts, ends = _bin_places(sequence, tiling, spec)
@@ -70,16 +70,22 @@ def predict(
     return Prediction(locus, flat.mean(axis=0), flat, starts, ends, spec, tiling.rule)
 
 
-def tile_for_prediction(core: tuple[int, int], spec: ModelSpec) -> Tiling:
-    """Windows whose centres lie inside the core, one every few bases."""
+def tile_for_prediction(core: tuple[int, int], spec: ModelSpec, *, origin: int = 0) -> Tiling:
+    """Windows whose central bins cover the core; bins start at multiples of their distance in the genome.
+
+    Args:
+        core: (start, end) of the stretch, counted in the sequence (0-based half-open).
+        spec: the model.
+        origin: 0-based genome position of the first base of the sequence.
+    """
     start, end = core
     if end - start <= spec.input_length:
         return tile(core, window=spec.input_length, stride=spec.input_length)
     stride = prediction_stride(end - start, spec)
     if spec.output_length > 1:
         stride = spec.output_length * spec.resolution
-    first = start + (stride - spec.input_length) // 2
-    starts = np.arange(first, end - (spec.input_length + stride) // 2 + stride, stride, dtype=np.int64)
+    first_bin = start - (start + origin) % stride
+    starts = np.arange(first_bin, end, stride, dtype=np.int64) + (stride - spec.input_length) // 2
     return Tiling(spec.input_length, stride, starts, core, False)
 
 

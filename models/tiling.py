@@ -49,15 +49,18 @@ class Tiling:
         )
 
 
-def tile(core: tuple[int, int], *, window: int, stride: int) -> Tiling:
+def tile(core: tuple[int, int], *, window: int, stride: int, origin: int = 0) -> Tiling:
     """Places windows over a stretch so that every base of it is covered equally often.
 
-    Windows run past both edges of the stretch. A stretch that fits one window gets the single centred one.
+    Windows run past both edges of the stretch and start at multiples of the stride in the genome, so that a base is
+    seen by the same windows wherever the screen was moved to. A stretch that fits one window gets the single centred
+    one.
 
     Args:
         core: (start, end) of the stretch, counted in the sequence (0-based half-open).
         window: window length in bp.
         stride: distance between windows in bp.
+        origin: 0-based genome position of the first base of the sequence.
 
     Raises:
         ValueError: when the stride does not divide the window, or the stretch is empty.
@@ -68,7 +71,8 @@ def tile(core: tuple[int, int], *, window: int, stride: int) -> Tiling:
     if end - start <= window:
         centred = start + (end - start - window) // 2
         return Tiling(window, stride, np.array([centred], dtype=np.int64), core, True)
-    starts = np.arange(start - window + stride, end, stride, dtype=np.int64)
+    leftmost = start - window + 1
+    starts = np.arange(leftmost + (-(leftmost + origin)) % stride, end, stride, dtype=np.int64)
     return Tiling(window, stride, starts, core, False)
 
 

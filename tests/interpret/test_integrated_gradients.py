@@ -121,3 +121,18 @@ def test_a_function_that_never_adds_up_is_said_not_to():
 def test_an_unknown_baseline_is_a_programmers_error():
     with pytest.raises(ValueError, match="baseline"):
         explain(toy_model(Linear), WINDOW, baseline="random")
+
+
+def test_the_letters_of_a_base_do_not_depend_on_where_the_screen_was_moved_to():
+    model = toy_model(Curved)
+    run = toy_engine(model).runner(model.spec.model_id)
+    sequence = Sequence(random_bases(400), Locus("toy", 1003, 1403))
+    left = attribute(run, model.spec, sequence, Locus("toy", 1101, 1231), Target("one"))
+    right = attribute(run, model.spec, sequence, Locus("toy", 1142, 1300), Target("one"))
+    letters = [
+        {int(p): v for p, v in zip(found.sequence.positions[slice(*found.core)], found.values[slice(*found.core)])}
+        for found in (left, right)
+    ]
+    shared = set(letters[0]) & set(letters[1])
+    assert len(shared) == 1231 - 1142
+    assert all(abs(letters[0][p] - letters[1][p]) < 1e-5 for p in shared)

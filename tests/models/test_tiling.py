@@ -14,9 +14,14 @@ from models.tiling import core_of, overlap_add, tile, windows
 from tests.toy_models import WINDOW, Linear, random_bases, toy_engine, toy_model
 
 
-@given(start=st.integers(0, 50), length=st.integers(1, 400), share=st.sampled_from([1, 2, 4, 5]))
-def test_every_base_is_covered_equally_often(start, length, share):
-    tiling = tile((start + 20, start + 20 + length), window=20, stride=20 // share)
+@given(
+    start=st.integers(0, 50),
+    length=st.integers(1, 400),
+    share=st.sampled_from([1, 2, 4, 5]),
+    origin=st.integers(-100, 10**8),
+)
+def test_every_base_is_covered_equally_often(start, length, share, origin):
+    tiling = tile((start + 20, start + 20 + length), window=20, stride=20 // share, origin=origin)
     counts = np.zeros(start + length + 100, dtype=int)
     for first in tiling.starts:
         counts[first : first + 20] += 1
@@ -99,3 +104,16 @@ def test_bins_stay_in_order_when_bases_are_inserted_and_deleted(data):
     assert (found.ends > found.starts).all()
     core = core_of(changed, 100, 200)
     assert core[1] - core[0] == (100 - size if deletion else 100 + size)
+
+
+def test_moving_along_the_genome_changes_no_number_at_a_place():
+    model = toy_model(Linear)
+    run = toy_engine(model).runner(model.spec.model_id)
+    sequence = Sequence(random_bases(600), Locus("toy", 1003, 1603))
+    left = predict(run, model.spec, sequence, Locus("toy", 1101, 1331))
+    right = predict(run, model.spec, sequence, Locus("toy", 1140, 1500))
+    shared = sorted(set(left.starts.tolist()) & set(right.starts.tolist()))
+    assert len(shared) > 50
+    for place in shared:
+        a, b = left.starts.tolist().index(place), right.starts.tolist().index(place)
+        assert np.allclose(left.values[:, a], right.values[:, b], atol=1e-5)
