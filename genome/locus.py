@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from genome.errors import UserError
 
-_LOCUS = re.compile(r"^\s*([^\s:]{1,64})\s*:\s*([\d,_.]+)\s*(?:(?:-|\u2013|\.\.|\s)\s*([\d,_.]+))?\s*$")
+_NUMBER = r"\d{1,3}(?:\.\d{3})+(?!\d)|\d[\d,_]*"
+_LOCUS = re.compile(rf"^\s*([^\s:]{{1,64}})\s*:\s*({_NUMBER})\s*(?:(?:-|\u2013|\.\.|\s)\s*({_NUMBER}))?\s*$")
 _VARIANT = re.compile(
     r"^\s*([^\s:]{1,64})[:\s-]+([\d,_]+)[:\s-]*([ACGTNacgtn]*|-)\s*(?:>|/|-|:|\s)\s*([ACGTNacgtn]*|-)\s*$"
 )

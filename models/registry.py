@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
 import os
+import re
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from genome.errors import UserError
-from models.core import RULE_VERSION, Model, ModelSpec, Track
+from models.core import RULE_VERSION, Model, ModelSpec, StrandRule, Track
 
 RELEASED = Path(__file__).resolve().parent.parent / "assets" / "models"
 
@@ -26,6 +29,8 @@ ARCHITECTURES = {
     "kmer": "models.kmer:KmerModel",
 }
 DEFAULT_MODEL = "tf-binding"
+MAX_MEMBERS = 100
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")  # together with the digest it must fit a link
 
 
 class UnknownModel(UserError):
@@ -46,9 +51,42 @@ def folders() -> tuple[Path, ...]:
     return (RELEASED, *extra)
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """One folder of a model: its spec, or why it cannot be used.
+
+    Attributes:
+        folder: where it lies.
+        archived: whether it is an older version that answers to its model_id only.
+        spec: what its model.toml says, or None.
+        problem: why there is no spec, or None.
+    """
+
+    folder: Path
+    archived: bool
+    spec: ModelSpec | None
+    problem: UserError | None
+
+    def is_called(self, name: str) -> bool:
+        """Whether this is the current model of that name; a broken folder also answers to the folder's name."""
+        if self.archived:
+            return False
+        return (
+            name == self.spec.name if self.spec is not None else name in (self.folder.name, _stated_name(self.folder))
+        )
+
+
 def specs() -> tuple[ModelSpec, ...]:
-    """Every current model, by name; archived versions answer to their model_id only."""
-    return tuple(spec for _, spec in _entries(archived=False))
+    """Every current model that can be used, by name; archived versions answer to their model_id only.
+
+    A folder that cannot be used is left out with a logged warning, and ``problems`` tells the person at the screen.
+    """
+    return tuple(entry.spec for entry in _entries() if entry.spec is not None and not entry.archived)
+
+
+def problems() -> tuple[str, ...]:
+    """One sentence for each model folder that cannot be used."""
+    return tuple(str(entry.problem) for entry in _entries() if entry.problem is not None)
 
 
 def spec(name_or_id: str) -> ModelSpec:
@@ -56,8 +94,9 @@ def spec(name_or_id: str) -> ModelSpec:
 
     Raises:
         UnknownModel: when there is none; ``today`` names the current version where the name is known.
+        UserError: when the folder of that name cannot be used.
     """
-    return _entry(name_or_id)[1]
+    return _found(name_or_id)[1]
 
 
 def load(model_id: str) -> Model:
@@ -67,36 +106,53 @@ def load(model_id: str) -> Model:
         UnknownModel: when there is no such model.
         UserError: when its files cannot be used.
     """
-    folder, found = _entry(model_id)
+    folder, found = _found(model_id)
     table = _table(folder)
     members = [_member(folder, table, path) for path in _weight_files(folder, table)]
     return Model(found, members)
 
 
-def _entry(name_or_id: str) -> tuple[Path, ModelSpec]:
-    entries = _entries(archived=True)
-    for folder, found in entries:
-        if found.model_id == name_or_id:
-            return folder, found
-    current = {found.name: (folder, found) for folder, found in _entries(archived=False)}
-    if name_or_id in current:
-        return current[name_or_id]
-    name = name_or_id.rpartition("-")[0]
-    if name in current:
-        today = current[name][1].model_id
-        raise UnknownModel(f"The model {name_or_id} is not on this server; today's version of it is {today}.", today)
-    known = ", ".join(sorted(current)) or "none"
-    shown = " ".join(name_or_id.split())[:60]
+def _found(name_or_id: str) -> tuple[Path, ModelSpec]:
+    """The folder and spec of a model. Of several folders with one name the last counts, broken or not."""
+    entries = _entries()
+    for entry in entries:
+        if entry.spec is not None and entry.spec.model_id == name_or_id:
+            return entry.folder, entry.spec
+    shown = " ".join(name_or_id.split())[:80]
+    for name in (name_or_id, name_or_id.rpartition("-")[0]):
+        called = [entry for entry in entries if entry.is_called(name)]
+        if called and called[-1].problem is not None:
+            raise called[-1].problem
+        if called and called[-1].spec is not None:
+            if name == name_or_id:
+                return called[-1].folder, called[-1].spec
+            today = called[-1].spec.model_id
+            raise UnknownModel(f"The model {shown} is not on this server; today's version of it is {today}.", today)
+    known = ", ".join(sorted({found.name for found in specs()})) or "none"
     raise UnknownModel(f"There is no model '{shown}'; choose one of: {known}.", None)
 
 
-def _entries(*, archived: bool) -> list[tuple[Path, ModelSpec]]:
-    found = []
-    for root in folders():
-        found += [(toml.parent, _spec(toml.parent)) for toml in sorted(root.glob("*/model.toml"))]
-        if archived:
-            found += [(toml.parent, _spec(toml.parent)) for toml in sorted(root.glob("archive/*/model.toml"))]
-    return found
+def _entries() -> list[_Entry]:
+    """Every model folder, current ones before the archived ones of the same root."""
+    return [
+        _entry(toml.parent, archived=archived)
+        for root in folders()
+        for pattern, archived in (("*/model.toml", False), ("archive/*/model.toml", True))
+        for toml in sorted(root.glob(pattern))
+    ]
+
+
+def _entry(folder: Path, *, archived: bool) -> _Entry:
+    try:
+        return _Entry(folder, archived, _spec(folder), None)
+    except UserError as error:
+        _warn_once(f"{folder}: {error}")
+        return _Entry(folder, archived, None, error)
+
+
+@lru_cache(maxsize=256)
+def _warn_once(text: str) -> None:
+    logging.getLogger(__name__).warning("A model is left out. %s", text)
 
 
 def _spec(folder: Path) -> ModelSpec:
@@ -110,26 +166,48 @@ def _spec(folder: Path) -> ModelSpec:
 def _read_spec(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> ModelSpec:
     """The spec of a folder; ``stamp`` (paths, times, sizes) makes a changed file a new entry."""
     table = _table(folder)
-    digest = model_digest([Path(path) for path, _, _ in stamp])
+    _architecture(folder, table)
     card = folder / "card.md"
     try:
+        digest = model_digest([Path(path) for path, _, _ in stamp])
         return ModelSpec(
             model_id=f"{table['name']}-{digest}",
-            name=table["name"],
-            title=table["title"],
-            input_length=table["input_length"],
-            output_length=table["output_length"],
-            resolution=table["resolution"],
+            name=_checked_name(table["name"]),
+            title=str(table["title"]),
+            input_length=_whole(table, "input_length"),
+            output_length=_whole(table, "output_length"),
+            resolution=_whole(table, "resolution"),
             tracks=tuple(Track(**track) for track in table["tracks"]),
-            strand_rule=table["strand"],
-            n_members=table["members"],
-            card=card.read_text() if card.exists() else "",
-            origin=table.get("origin", ""),
+            strand_rule=_strand_rule(table["strand"]),
+            n_members=_whole(table, "members"),
+            card=card.read_text(encoding="utf-8") if card.exists() else "",
+            origin=str(table.get("origin", "")),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise UserError(f"{folder.name}/model.toml lacks {error}; compare it with a released one.") from error
+    except (OSError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder.name}/model.toml cannot be used ({error}); compare it with a released one."
         ) from error
+
+
+def _checked_name(name: object) -> str:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ValueError(f"{name=} must be letters, digits, '.', '_' and '-'")
+    return name
+
+
+def _whole(table: dict[str, Any], key: str) -> int:
+    value = table[key]
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{key} = {value!r} must be a whole number above 0")
+    return value
+
+
+def _strand_rule(rule: object) -> StrandRule:
+    if rule not in ("average", "forward"):
+        raise ValueError(f"strand = {rule!r} must be 'average' or 'forward'")
+    return rule  # type: ignore[return-value]
 
 
 def model_digest(files: Iterable[Path]) -> str:
@@ -144,35 +222,59 @@ def model_digest(files: Iterable[Path]) -> str:
 
 def _table(folder: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads((folder / "model.toml").read_text())
+        return tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{folder.name}/model.toml cannot be read ({error}); restore it.") from error
 
 
+def _stated_name(folder: Path) -> str:
+    """The name in a folder's model.toml; empty when the file cannot be read, for then it states none."""
+    try:
+        return str(_table(folder).get("name", ""))
+    except UserError:
+        return ""
+
+
 def _weight_files(folder: Path, table: dict[str, Any]) -> list[Path]:
-    files = [folder / f"member-{index}.safetensors" for index in range(int(table.get("members", 1)))]
+    count = table.get("members", 1)
+    if type(count) is not int or not 1 <= count <= MAX_MEMBERS:
+        raise UserError(f"{folder.name}/model.toml says members = {count!r}; write a number from 1 to {MAX_MEMBERS}.")
+    files = [folder / f"member-{index}.safetensors" for index in range(count)]
     missing = [path.name for path in files if not path.is_file()]
     if missing:
         raise UserError(f"The model folder {folder.name} lacks {', '.join(missing)}; restore it or run make train.")
     return files
 
 
-def _member(folder: Path, table: dict[str, Any], path: Path) -> nn.Module:
-    """Builds the architecture on the allow-list and fills in one member's weights."""
+def _architecture(folder: Path, table: dict[str, Any]) -> tuple[str, str]:
+    """Module and class of the architecture, from the allow-list."""
     name = table.get("architecture", "")
-    if name not in ARCHITECTURES:
+    if not isinstance(name, str) or name not in ARCHITECTURES:
         raise UserError(
-            f"{folder.name} asks for the architecture '{name}', which is not one of {sorted(ARCHITECTURES)}."
+            f"{folder.name} asks for the architecture {str(name)[:60]!r}, which is not one of {sorted(ARCHITECTURES)}."
         )
     module, _, attribute = ARCHITECTURES[name].partition(":")
-    network: nn.Module = getattr(importlib.import_module(module), attribute)(**table.get("options", {}))
+    return module, attribute
+
+
+def _member(folder: Path, table: dict[str, Any], path: Path) -> nn.Module:
+    """Builds the architecture on the allow-list and fills in one member's weights."""
+    module, attribute = _architecture(folder, table)
+    build = getattr(importlib.import_module(module), attribute)
+    try:
+        network: nn.Module = build(**table.get("options", {}))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{folder.name}/model.toml: the options do not fit the architecture ({error}).") from error
     try:
         with safe_open(path, framework="pt") as archive:
             weights = {key: archive.get_tensor(key).to(torch.float32) for key in archive.keys()}  # noqa: SIM118
         network.load_state_dict(weights, strict=True)
     except (SafetensorError, RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{folder.name}/{path.name} is not a usable safetensors file ({reason}); restore it."
         ) from error
+    broken = [key for key, tensor in weights.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise UserError(f"{folder.name}/{path.name} holds weights that are not numbers ({broken[0]}); restore it.")
     return network

@@ -1,0 +1,102 @@
+"""Everything the Locus screen says about a view, gathered in one call. No Streamlit here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from app import compute
+from app.compute import Asker
+from app.view import View
+from genome.sequence import Sequence
+from interpret import trust
+from interpret.integrated_gradients import Attribution
+from interpret.motifs import MotifCall
+from interpret.trust import Check, Headline
+from models import registry
+from models.core import ModelSpec, Prediction
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is shown of a view.
+
+    Attributes:
+        view: the view, with the chromosome's digest filled in.
+        spec: the model.
+        sequence: the bases of the locus after the edits.
+        prediction: every track along the locus.
+        attribution: the contributions to the view's track, or None where the locus is too long for letters.
+        calls: stretches that stand out and the motifs they resemble, strongest first; empty without letters.
+        headline: the strongest prediction.
+        checks: the trust strip.
+        said: what is predicted, and what to make of it.
+        notices: sentences on what was done to the input.
+    """
+
+    view: View
+    spec: ModelSpec
+    sequence: Sequence
+    prediction: Prediction
+    attribution: Attribution | None
+    calls: tuple[MotifCall, ...]
+    headline: Headline
+    checks: tuple[Check, ...]
+    said: tuple[str, str]
+    notices: tuple[str, ...]
+
+
+def answer(view: View, asker: Asker) -> Answer:
+    """Predicts, explains and judges a view.
+
+    Raises:
+        UserError: when it cannot be answered; the text says why and what to do.
+    """
+    spec = registry.spec(view.model)
+    compute.check_track(spec, view.track)
+    view = replace(view, contig=compute.contig_digest(view, asker))
+    track = spec.track_index(view.track)
+    shown = compute.shown_sequence(view, asker)
+    prediction = compute.prediction(view, _part(asker, 0.0, 0.3))
+    explained = view.locus.length <= compute.MAX_LETTERS
+    attribution = compute.attribution(view, _part(asker, 0.3, 0.9)) if explained else None
+    calls = compute.motif_calls(view, attribution, _part(asker, 0.9, 1.0)) if attribution is not None else ()
+    found = trust.headline(prediction, track)
+    row = trust.checks(
+        found,
+        attribution,
+        sd=spec.tracks[track].sd,
+        n_share=shown.n_share,
+        simple=compute.simple_says(view, found.start, found.end, asker),
+    )
+    names = [call.label for call in calls if call.label and call.seqlet.sign == "+"]
+    said = trust.sentence(
+        view.track,
+        spec.tracks[track].unit,
+        found,
+        names,
+        row,
+        explained=explained,
+        long=len(prediction.starts) > 1,
+    )
+    return Answer(
+        view, spec, shown, prediction, attribution, calls, found, row, said, _notices(view, prediction, shown)
+    )
+
+
+def _notices(view: View, prediction: Prediction, shown: Sequence) -> tuple[str, ...]:
+    notices = [prediction.rule]
+    if view.locus.length > compute.MAX_LETTERS:
+        notices.append(f"Letters are shown for up to {compute.MAX_LETTERS:,} bp: zoom in to see them.")
+    if shown.n_share > 0 and view.locus.start < 0:
+        notices.append("The locus hangs off the chromosome's end; what lies beyond is N.")
+    if shown.inserted.any():
+        notices.append("Inserted bases have no place in the genome: they are drawn under Edit, before and after.")
+    return tuple(notices)
+
+
+def _part(asker: Asker, start: float, end: float) -> Asker:
+    """The asker, whose progress covers a part of the whole."""
+    progress = asker.progress
+    if progress is None:
+        return asker
+    return replace(asker, progress=lambda done: progress(start + done * (end - start)))

@@ -1,0 +1,292 @@
+"""Names in, values out: the one layer that the page, the command line and any other door enter. No Streamlit here.
+
+Everything derived is kept in one bounded cache under small keys (model_id, place, edits, target, ...), never arrays, and
+computed once however many sessions ask. Progress may raise to give up: the work is then cancelled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from app.cache import Cache
+from app.settings import cache_bytes
+from app.view import MAX_LINKED_BASES, PASTED, View
+from genome.catalog import open_genes, open_genome
+from genome.errors import UserError
+from genome.genes import Gene
+from genome.home import folder, home, replaced
+from genome.locus import Locus, Variant
+from genome.sequence import Sequence, edited
+from genome.source import Genome, MemoryGenome
+from interpret import integrated_gradients
+from interpret.effects import Effect, effect
+from interpret.integrated_gradients import Attribution
+from interpret.motifs import MotifCall, name_seqlets
+from interpret.seqlets import seqlets
+from models import registry
+from models.core import ModelSpec, Prediction, Target
+from models.engine import Engine, Progress, Runner
+from models.predict import predict
+from models.tiling import core_of, flank
+
+MAX_LETTERS = 2_000
+MAX_STORED_BASES = 1_000_000
+SIMPLE = "simple"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, and what they allowed.
+
+    Attributes:
+        session: sessions take turns on the device.
+        remote_allowed: whether places may be sent to a genome server.
+        progress: called with the share done; may raise to give up.
+    """
+
+    session: Hashable = None
+    remote_allowed: bool = False
+    progress: Progress | None = None
+
+    def wait(self) -> None:
+        """Called while another session computes the same thing."""
+        if self.progress is not None:
+            self.progress(0.0)
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """The owner of the device, one per process."""
+    return Engine(registry.load)
+
+
+@lru_cache(maxsize=1)
+def cache() -> Cache:
+    """What was computed, one per process."""
+    return Cache(cache_bytes())
+
+
+def warm_up() -> None:
+    """Loads the default model, measures its pace and lets the motif comparison get ready, in the background."""
+    threading.Thread(target=_warm, name="cislens-warm-up", daemon=True).start()
+
+
+def genome(view: View, asker: Asker) -> Genome:
+    """The source of the view's bases.
+
+    Raises:
+        UserError: when it is unknown, not readable here, or not the assembly that the link was made on.
+    """
+    if view.genome == PASTED:
+        bases = view.bases or stored_bases(view.stored)
+        return MemoryGenome(PASTED, {view.locus.chrom: bases}, build=PASTED)
+    source = open_genome(view.genome, remote_allowed=asker.remote_allowed)
+    if view.contig and source.contig_digest(view.locus.chrom) != view.contig:
+        raise UserError(
+            f"This link was made on other bases of {view.genome} {view.locus.chrom} than this server has; "
+            "check the build, or type the locus again."
+        )
+    return source
+
+
+def reference(view: View, asker: Asker) -> Sequence:
+    """The unedited bases of the view's locus, two windows beyond it on both sides and as much as was deleted."""
+    spec = registry.spec(view.model)
+    key = ("reference", *_place(view), spec.input_length, asker.remote_allowed)
+    reach = 2 * flank(spec.input_length) + sum(len(edit.ref) for edit in view.edits)
+    return cache().get((*key, reach), lambda: genome(view, asker).sequence(view.locus.extended(reach)), wait=asker.wait)
+
+
+def sequence(view: View, asker: Asker) -> Sequence:
+    """The bases of the view with its edits applied, flanks included.
+
+    Raises:
+        UserError: when an edit does not fit the bases, or nothing of the locus is left.
+    """
+    whole = edited(reference(view, asker), view.edits)
+    if not ((whole.positions >= view.locus.start) & (whole.positions < view.locus.end)).any():
+        raise UserError("The edits delete the whole locus; undo one of them, or widen the locus.")
+    return whole
+
+
+def shown_sequence(view: View, asker: Asker) -> Sequence:
+    """The bases of the view's locus itself, with its edits."""
+    whole = sequence(view, asker)
+    return whole.part(*core_of(whole, view.locus.start, view.locus.end))
+
+
+def prediction(view: View, asker: Asker) -> Prediction:
+    """What the model predicts along the locus, on every track."""
+    spec = registry.spec(view.model)
+    return cache().get(
+        ("prediction", spec.model_id, *_place(view), view.edits),
+        lambda: predict(_runner(spec, asker), spec, sequence(view, asker), view.locus, progress=asker.progress),
+        wait=asker.wait,
+    )
+
+
+def attribution(view: View, asker: Asker) -> Attribution:
+    """The contribution of each base to the view's track.
+
+    Raises:
+        UserError: when the locus is too long for letters, or the model has no such track.
+    """
+    spec = registry.spec(view.model)
+    check_track(spec, view.track)
+    if view.locus.length > MAX_LETTERS:
+        raise UserError(
+            f"Contributions are computed for up to {MAX_LETTERS:,} bp, and this locus has {view.locus.length:,}; zoom in."
+        )
+    return cache().get(
+        ("attribution", spec.model_id, *_place(view), view.edits, view.track, view.method, view.baseline, view.seed),
+        lambda: integrated_gradients.attribute(
+            _runner(spec, asker),
+            spec,
+            sequence(view, asker),
+            view.locus,
+            Target(view.track),
+            baseline=view.baseline,
+            seed=view.seed,
+            progress=asker.progress,
+        ),
+        wait=asker.wait,
+    )
+
+
+def motif_calls(view: View, found: Attribution, asker: Asker) -> tuple[MotifCall, ...]:
+    """Stretches of contributions that stand out and the known motifs they resemble, strongest first.
+
+    Positions are counted from the first fully explained base, ``found.whole[0]``.
+    """
+    sd = found.spec.tracks[found.spec.track_index(view.track)].sd
+    part = slice(*found.whole)
+
+    def named() -> tuple[MotifCall, ...]:
+        values, hypothetical = found.values[part], found.hypothetical[:, part]
+        return name_seqlets(seqlets(values), values, hypothetical, sd=sd)
+
+    key = ("motifs", found.spec.model_id, *_place(view), view.edits, view.track, view.method, view.baseline, view.seed)
+    return cache().get(key, named, wait=asker.wait)
+
+
+def edit_effect(view: View, edits: tuple[Variant, ...], asker: Asker) -> Effect:
+    """The effect of some of the view's edits, without the others, on every track."""
+    spec = registry.spec(view.model)
+    single = view.locus if view.locus.length <= spec.input_length else None
+    return cache().get(
+        ("effect", spec.model_id, *_place(view), view.edits, edits),
+        lambda: effect(
+            _runner(spec, asker), spec, reference(view, asker), edits, shown=single, progress=asker.progress
+        ),
+        wait=asker.wait,
+    )
+
+
+def simple_says(view: View, start: int, end: int, asker: Asker) -> float | None:
+    """What the simple model predicts for the view's track in the window centred on a stretch, or None if it cannot.
+
+    Args:
+        start: first base, 0-based genome position.
+        end: one past the last base.
+    """
+    spec = registry.spec(view.model)
+    names = {found.name: found for found in registry.specs()}
+    simple = names.get(SIMPLE)
+    if simple is None or spec.name == SIMPLE or view.track not in {track.name for track in simple.tracks}:
+        return None
+    stretch = Locus(view.locus.chrom, start, end)
+    found = cache().get(
+        ("prediction", simple.model_id, *_place(view), view.edits, stretch),
+        lambda: predict(_runner(simple, asker), simple, sequence(view, asker), stretch, progress=asker.progress),
+        wait=asker.wait,
+    )
+    return float(found.values[simple.track_index(view.track)].max())
+
+
+def genes_in(view: View, locus: Locus) -> tuple[Gene, ...]:
+    """The genes that overlap a locus, as far as a file of them is declared."""
+    if view.genome == PASTED:
+        return ()
+    genes = open_genes(view.genome)
+    return () if genes is None else genes.in_locus(locus)
+
+
+def check_track(spec: ModelSpec, track: str) -> None:
+    """Raises a UserError that names the tracks when the model has none of that name."""
+    names = [t.name for t in spec.tracks]
+    if track not in names:
+        raise UserError(f"{spec.name} has no track '{track[:40]}'; choose one of: {', '.join(names)}.")
+
+
+def contig_digest(view: View, asker: Asker) -> str:
+    """The digest of the chromosome for the link; empty for pasted bases, which the link holds or names itself."""
+    if view.genome == PASTED:
+        return ""
+    key = ("contig", view.genome, view.locus.chrom)
+    return cache().get(key, lambda: genome(view, asker).contig_digest(view.locus.chrom), wait=asker.wait)
+
+
+def store_bases(bases: str) -> str:
+    """Keeps a pasted sequence that is too long for a link on this server; returns its digest (40 hex).
+
+    Raises:
+        UserError: when it is longer than 1 Mb.
+    """
+    if len(bases) > MAX_STORED_BASES:
+        raise UserError(f"This sequence has {len(bases):,} bp; paste at most {MAX_STORED_BASES:,}.")
+    digest = hashlib.sha256(bases.encode()).hexdigest()[:40]
+    path = folder("pasted") / f"{digest}.txt"
+    if not path.exists():
+        with replaced(path) as temporary:
+            temporary.write_text(bases)
+    return digest
+
+
+def stored_bases(digest: str) -> str:
+    """A pasted sequence kept on this server.
+
+    Raises:
+        UserError: when it is not here, or its file was changed.
+    """
+    path = home() / "pasted" / f"{digest}.txt"  # the view checked that a digest is hexadecimal
+    if not path.is_file():
+        raise UserError("This link names a pasted sequence kept on another server; ask for the sequence itself.")
+    bases = path.read_text()
+    if hashlib.sha256(bases.encode()).hexdigest()[: len(digest)] != digest:
+        raise UserError("The stored sequence of this link was damaged; paste it again.")
+    return bases
+
+
+def pasted_view(model: str, track: str, name: str, bases: str) -> View:
+    """A view of a pasted sequence: in the link up to 2,000 bp, stored on this server beyond."""
+    locus = Locus(name, 0, len(bases))
+    if len(bases) <= MAX_LINKED_BASES:
+        return View(model=model, genome=PASTED, locus=locus, track=track, bases=bases)
+    return View(model=model, genome=PASTED, locus=locus, track=track, stored=store_bases(bases))
+
+
+def _place(view: View) -> tuple[Hashable, ...]:
+    """What decides the unedited bases. Pasted bases count by their digest, so that keys stay small."""
+    pasted = view.stored or (hashlib.sha256(view.bases.encode()).hexdigest() if view.bases else "")
+    return view.genome, view.contig, pasted, view.locus
+
+
+def _runner(spec: ModelSpec, asker: Asker) -> Runner:
+    return engine().runner(spec.model_id, session=asker.session)
+
+
+def _warm() -> None:
+    steps: list[Callable[[], object]] = []
+    for spec in registry.specs():
+        if spec.name in (registry.DEFAULT_MODEL, SIMPLE):
+            steps += [lambda s=spec: engine().pace(s.model_id)]  # type: ignore[misc]
+            steps += [lambda s=spec: engine().pace(s.model_id, gradient=True)]  # type: ignore[misc]
+    for step in steps:
+        step()
+    from interpret import motifs
+
+    motifs.warm()

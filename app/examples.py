@@ -1,0 +1,41 @@
+"""Places worth opening first. The synthetic ones work offline; the real ones appear where their genome can be read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Example:
+    """A place to begin with.
+
+    Attributes:
+        label: what its button says.
+        genome: name in the table of genomes.
+        locus: 1-based text.
+        track: what to explain.
+    """
+
+    label: str
+    genome: str
+    locus: str
+    track: str
+
+
+EXAMPLES = (
+    Example("A planted CTCF site", "sandbox", "sb1:58,351-58,510", "CTCF binding"),
+    Example("A planted PU.1 site", "sandbox", "sb1:31,421-31,570", "PU.1 binding"),
+    Example("GP1BB promoter (hg19)", "hg19", "chr22:19,710,789-19,711,173", "CTCF binding"),
+    Example("GP1BB promoter (hg38)", "hg38", "chr22:19,723,266-19,723,650", "CTCF binding"),
+)
+
+# Where the page goes when a genome is chosen in the sidebar.
+FIRST_PLACES = {
+    "mm10": "chr5:142,906,254-142,907,253",
+    "sacCer3": "chrII:278,301-279,100",
+}
+
+
+def first_place(genome: str) -> str:
+    """1-based text of the first place to show of a genome; empty when none is known."""
+    return next((e.locus for e in EXAMPLES if e.genome == genome), FIRST_PLACES.get(genome, ""))

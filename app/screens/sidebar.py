@@ -1,0 +1,109 @@
+"""The pickers: genome, model, track, and how to explain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from app.examples import EXAMPLES, first_place
+from app.export import RESEARCH_USE
+from app.screens import state
+from app.view import MAX_SEED, METHODS, PASTED, View
+from app.widgets import text
+from genome import catalog
+from genome.locus import parse_locus
+from interpret.integrated_gradients import BASELINES, N_SHUFFLES
+from models import registry
+
+_BASELINE_NAMES = {
+    "uniform": "uniform (each base ¼)",
+    "zeros": "zeros",
+    "shuffled": f"{N_SHUFFLES} shuffles (dinucleotides kept)",
+}
+
+
+def show(view: View) -> None:
+    """Draws the sidebar; a choice changes the view before the page runs again."""
+    _follow(view)
+    with st.sidebar:
+        st.html('<div class="cl-brand">Cislens</div><div class="cl-sub">see what the model sees</div>')
+        _genome(view)
+        spec = registry.spec(view.model)
+        names = [found.model_id for found in registry.specs()]
+        if spec.model_id not in names:
+            names.append(spec.model_id)
+        st.selectbox("Model", names, key="model", on_change=_changed, args=(view, "model"))
+        members = f"{spec.n_members} members" if spec.n_members > 1 else "1 member"
+        st.caption(f"{text(spec.title)} · {spec.input_length} bp window · {members} · {text(spec.tracks[0].unit)}")
+        st.selectbox("Track", [t.name for t in spec.tracks], key="track", on_change=_changed, args=(view, "track"))
+        st.selectbox("Explain with", list(METHODS), format_func=lambda m: METHODS[m].capitalize(), key="method")
+        st.selectbox(
+            "Reference",
+            BASELINES,
+            format_func=_BASELINE_NAMES.__getitem__,
+            key="baseline",
+            on_change=_changed,
+            args=(view, "baseline"),
+            help="What the sequence is compared with. Uniform: a sequence that says nothing. Zeros: as many papers do.",
+        )
+        if view.baseline == "shuffled":
+            st.number_input("Seed", 0, MAX_SEED, key="seed", on_change=_changed, args=(view, "seed"))
+        st.selectbox("Letter colours", ["safe", "classic"], format_func=_palette_name, key="palette")
+        strands = "both strands" if len(spec.strands) > 1 else "forward strand"
+        st.caption(f"Reference {view.baseline} · seed {view.seed} · {strands}")
+        with st.popover("About this model", width="stretch"):
+            st.markdown(spec.card or text(spec.origin) or "This model has no card.")
+        st.caption(RESEARCH_USE)
+
+
+def _genome(view: View) -> None:
+    entries = {entry.name: entry for entry in catalog.genomes()}
+    names = [*entries, *([PASTED] if view.genome == PASTED else [])]
+
+    def title(name: str) -> str:
+        if name == PASTED:
+            return "Pasted sequence"
+        return f"{entries[name].title}" + ("" if entries[name].is_local else " · from UCSC")
+
+    st.selectbox("Genome", names, format_func=title, key="genome", on_change=_changed, args=(view, "genome"))
+    if view.genome in entries and entries[view.genome].synthetic:
+        st.html('<div class="cl-synthetic">Synthetic DNA, made for trying things out: no organism has it.</div>')
+
+
+def _follow(view: View) -> None:
+    """Sets the pickers to the view: the address decides, the pickers follow."""
+    chosen = {
+        "genome": view.genome,
+        "model": view.model,
+        "track": view.track,
+        "method": view.method,
+        "baseline": view.baseline,
+        "seed": view.seed,
+    }
+    for key, value in chosen.items():
+        st.session_state[key] = value
+    st.session_state.setdefault("palette", "safe")
+
+
+def _changed(view: View, key: str) -> None:
+    value = st.session_state[key]
+    if key == "genome":
+        if value == PASTED:
+            return
+        place = first_place(value)
+        locus = parse_locus(place) if place else view.locus
+        track = next((e.track for e in EXAMPLES if e.genome == value), view.track)
+        known = [t.name for t in registry.spec(view.model).tracks]
+        track = track if track in known else view.track
+        view = replace(view, genome=value, locus=locus, edits=(), contig="", bases="", stored="", track=track)
+    elif key == "model":
+        names = [track.name for track in registry.spec(value).tracks]
+        view = replace(view, model=value, track=view.track if view.track in names else names[0])
+    else:
+        view = replace(view, **{key: value})
+    state.go(view)
+
+
+def _palette_name(palette: str) -> str:
+    return {"safe": "Colour-blind safe", "classic": "Classic (A green, C blue, G orange, T red)"}[palette]

@@ -1,0 +1,128 @@
+"""What is looked at lives in the URL. This module reads it, writes it, and turns typed text into it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from app import compute
+from app.compute import Asker
+from app.examples import EXAMPLES, Example
+from app.settings import remote_policy
+from app.view import MAX_LINKED_BASES, PASTED, View, from_query, is_link
+from app.widgets import problem
+from genome import catalog
+from genome.errors import UserError
+from genome.resolve import Place, resolve
+from models import registry
+
+_RECORDS = "pasted_records"
+
+
+def current() -> View:
+    """The view of the address, or the first example. A damaged link is said to be, and the example shown instead."""
+    query = st.query_params.to_dict()
+    if not is_link(query):
+        return of_example(EXAMPLES[0])
+    try:
+        view = from_query(query)
+    except UserError as error:
+        problem(str(error))
+        return of_example(EXAMPLES[0])
+    try:
+        spec = registry.spec(view.model)
+    except registry.UnknownModel as error:
+        if error.today is None:
+            problem(str(error))
+            return replace(view, model=registry.spec(registry.DEFAULT_MODEL).model_id)
+        st.warning(
+            f"This link was made with {view.model}, which is not on this server. Here is today's version, "
+            f"{error.today}: numbers may differ.",
+            icon=":material/history:",
+        )
+        return replace(view, model=error.today)
+    return replace(view, model=spec.model_id)
+
+
+def go(view: View) -> None:
+    """Makes a view the one that is looked at."""
+    st.query_params.from_dict(view.to_query())
+
+
+def of_example(example: Example) -> View:
+    """The view of an example, with the default model."""
+    from genome.locus import parse_locus
+
+    spec = registry.spec(registry.DEFAULT_MODEL)
+    return View(spec.model_id, example.genome, parse_locus(example.locus), example.track)
+
+
+def asker() -> Asker:
+    """Who asks in this session, and whether places may be sent to a server."""
+    from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+    context = get_script_run_ctx()
+    session = context.session_id if context else None
+    return Asker(session=session, remote_allowed=remote_allowed())
+
+
+def remote_allowed() -> bool:
+    """Whether the administrator, or else this visitor, allowed reading from servers."""
+    policy = remote_policy()
+    return policy == "allow" or (policy == "ask" and bool(st.session_state.get("remote_allowed")))
+
+
+def find(typed: str, view: View) -> None:
+    """Goes to what was typed or pasted.
+
+    Raises:
+        UserError: when it cannot be found; the view stays as it was.
+    """
+    allowed = remote_allowed()
+    if view.genome == PASTED:
+        source, genes, ensembl = compute.genome(view, asker()), None, None
+    else:
+        source = catalog.open_genome(view.genome, remote_allowed=allowed)
+        genes = catalog.open_genes(view.genome)
+        ensembl = catalog.open_ensembl(view.genome, remote_allowed=allowed)
+    place = resolve(typed, source, genes, remote=ensembl)
+    st.session_state["notices"] = place.notices
+    if place.kind == "sequence":
+        paste(place, view)
+    else:
+        go(replace(view, locus=place.locus, edits=place.edits, contig=""))
+
+
+def paste(place: Place, view: View) -> None:
+    """Goes to the first of the pasted sequences and keeps the others at hand."""
+    records = [(record.name, record.bases) for record in place.records]
+    st.session_state[_RECORDS] = records
+    open_record(records[0], view)
+
+
+def open_record(record: tuple[str, str], view: View) -> None:
+    """Goes to one pasted sequence."""
+    go(compute.pasted_view(view.model, view.track, *record))
+
+
+def records() -> list[tuple[str, str]]:
+    """The sequences that were pasted last: (name, bases)."""
+    found: list[tuple[str, str]] = st.session_state.get(_RECORDS, [])
+    return found
+
+
+def address() -> str:
+    """Where this page is served, for links."""
+    parts = urlsplit(st.context.url or "")
+    return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else ""
+
+
+def link_notice(view: View) -> str:
+    """What somebody should know before sending the link."""
+    if view.stored:
+        return f"The sequence is longer than {MAX_LINKED_BASES:,} bp, so this link opens only on this server."
+    if view.bases:
+        return "This link holds your sequence."
+    return "This link holds the place, the edits and how they were explained; it opens to the same numbers."

@@ -1,0 +1,84 @@
+"""Small pieces of the page: its style, chips, text that people wrote made safe, and progress that can be given up."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import streamlit as st
+
+from interpret.trust import HOW, Check
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!~>|$:<&])")
+
+STYLE = """
+<style>
+:root { --line:#e2e8f0; --ink:#0f172a; --soft:#64748b; --accent:#0284c7; }
+.stMainBlockContainer { padding: 1.6rem 1.8rem 3rem; max-width: 1500px; }
+[data-testid="stSidebar"] { background:#fff; border-right:1px solid var(--line); }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+[data-testid="stSidebarHeader"] { height: 1.6rem; min-height: 0; padding-bottom: 0; margin-bottom: 0; }
+[data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: .7rem; }
+[data-testid="stHeader"] { background: transparent; height: 2.2rem; }
+[data-testid="stMain"] { background:#f8fafc; }
+.cl-brand { font-size:1.35rem; font-weight:700; color:var(--ink); letter-spacing:-.01em; line-height:1.1; }
+.cl-sub, .cl-note { color:var(--soft); font-size:.82rem; line-height:1.35; }
+.cl-said { font-size:1.06rem; line-height:1.5; color:var(--ink); min-height:3.1em; }
+.cl-chips { display:flex; flex-wrap:wrap; gap:.45rem; align-items:center; min-height:2.2rem; }
+.cl-chip { border:1px solid; border-radius:999px; padding:.16rem .7rem; font-size:.83rem; white-space:nowrap; cursor:help; }
+.cl-good { background:#f0fdfa; border-color:#99f6e4; color:#134e4a; }
+.cl-caution { background:#fffbeb; border-color:#fcd34d; color:#713f12; }
+.cl-bad { background:#fff1f2; border-color:#fda4af; color:#881337; }
+.cl-edit { display:flex; justify-content:space-between; padding:.2rem 0; font-size:.95rem; color:var(--ink);
+  font-variant-numeric: tabular-nums; }
+.cl-up { color:#0369a1; font-weight:600; } .cl-down { color:#c2410c; font-weight:600; }
+.cl-wide { overflow-x:auto; }
+.cl-synthetic { background:#fef9c3; border:1px solid #fde047; border-radius:6px; padding:.3rem .55rem; color:#713f12;
+  font-size:.8rem; line-height:1.3; }
+</style>
+"""
+
+
+def text(value: object, limit: int = 300) -> str:
+    """Anything a person may have written, as plain text inside Markdown: nothing in it is a link, HTML or a formula."""
+    line = " ".join(str(value).split())
+    return _MARKDOWN.sub(r"\\\1", line if len(line) <= limit else line[: limit - 1] + "…")
+
+
+def chips(checks: Iterable[Check]) -> str:
+    """The trust strip as HTML; every word is escaped, each chip explains itself on hover."""
+    parts = [
+        f'<span class="cl-chip cl-{check.level}" title="{html.escape(HOW[check.name], quote=True)}">'
+        f"<b>{html.escape(check.label)}</b> {html.escape(check.value)}</span>"
+        for check in checks
+    ]
+    return f'<div class="cl-chips" role="list" aria-label="Checks of this answer">{"".join(parts)}</div>'
+
+
+def said(first: str, rest: str) -> str:
+    """The sentence as HTML."""
+    return f'<div class="cl-said"><b>{html.escape(first)}</b> {html.escape(rest)}</div>'
+
+
+def progress_in(slot: Any, what: str) -> Callable[[float], None]:
+    """Progress drawn into a place kept for it: at once a word, then a bar ten times a second.
+
+    Drawing is also how an abandoned page gives up its work: Streamlit raises inside the call.
+    """
+    drawn = [0.0]
+
+    def draw(done: float) -> None:
+        now = time.perf_counter()
+        if now - drawn[0] >= 0.1:
+            drawn[0] = now
+            slot.progress(min(max(done, 0.0), 1.0), text=f"{what} {done:.0%}")
+
+    return draw
+
+
+def problem(message: str) -> None:
+    """A refusal or a mistake: one sentence, nothing lost."""
+    st.error(text(message), icon=":material/info:")

@@ -1,0 +1,137 @@
+"""What a change of bases does to a prediction: in the model's own window, both alleles in register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from genome.errors import UserError
+from genome.locus import Locus, Variant
+from genome.sequence import Sequence, edited
+from models.core import ModelSpec
+from models.engine import Progress, Runner
+from models.predict import by_member, run_windows
+from models.tiling import Tiling, core_of, tile
+
+PLACEMENTS = 5  # offsets of the window from the change, from -w/4 to +w/4
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The effect of one change, or of several together, on every track.
+
+    Attributes:
+        edits: the changes.
+        before: float32 (tracks,), prediction without them, mean over the placements, in the track's unit.
+        after: float32 (tracks,), with them.
+        delta: float32 (tracks,), after - before.
+        spread: float32 (tracks,), standard deviation of delta between members.
+        low, high: float32 (tracks,), smallest and largest delta over the placements.
+        signs_agree: bool (tracks,), whether every member gives delta the same sign.
+        rule: one sentence on where the windows lay.
+    """
+
+    edits: tuple[Variant, ...]
+    before: npt.NDArray[np.float32]
+    after: npt.NDArray[np.float32]
+    delta: npt.NDArray[np.float32]
+    spread: npt.NDArray[np.float32]
+    low: npt.NDArray[np.float32]
+    high: npt.NDArray[np.float32]
+    signs_agree: npt.NDArray[np.bool_]
+    rule: str
+
+
+def effect(
+    run: Runner,
+    spec: ModelSpec,
+    reference: Sequence,
+    edits: tuple[Variant, ...],
+    *,
+    shown: Locus | None = None,
+    progress: Progress | None = None,
+) -> Effect:
+    """The effect of changes on the prediction, never averaged over more than the model's own window.
+
+    Both alleles start at the same base, so they stay in register: a deletion lets bases in on the right, an insertion
+    pushes some out.
+
+    Args:
+        run: the engine, bound to a model.
+        spec: that model.
+        reference: unedited bases that reach two windows beyond the changes on both sides.
+        edits: the changes, taken together.
+        shown: the locus on screen. When it fits one window before and after, the effect is that of this window alone,
+            and equals the difference of the predictions shown. Otherwise windows are centred on the change and moved
+            by up to a quarter of their length, in five steps.
+        progress: called with the share done.
+
+    Raises:
+        UserError: when the changes do not fit one window, lie outside the bases, or a REF allele is not what stands
+            there.
+    """
+    if not edits:
+        raise ValueError(f"{edits=}")
+    changed = edited(reference, edits)
+    outside = [str(edit) for edit in sorted(set(edits)) if edit not in changed.edits]
+    if outside:
+        raise UserError(f"{outside[0]} lies too far from the locus shown to be computed; move there, or undo it.")
+    shown_windows = [_single_window(sequence, shown, spec) for sequence in (reference, changed)]
+    if shown_windows[0] is not None and shown_windows[1] is not None:
+        before, after = shown_windows[0], shown_windows[1]
+        rule = f"In the {spec.input_length} bp window centred on the locus."
+    else:
+        before, after = _placed_windows(reference, changed, edits, spec)
+        rule = f"Mean of {PLACEMENTS} windows of {spec.input_length} bp around the change, moved by up to a quarter window."
+    halfway = _halves(progress)
+    values = [
+        by_member(run_windows(run, sequence, tiling, share), spec).mean(axis=3)  # (placements, members, tracks)
+        for sequence, tiling, share in ((reference, before, halfway[0]), (changed, after, halfway[1]))
+    ]
+    difference = values[1] - values[0]
+    by_placement, by_members = difference.mean(axis=1), difference.mean(axis=0)
+    return Effect(
+        edits=edits,
+        before=values[0].mean(axis=(0, 1)),
+        after=values[1].mean(axis=(0, 1)),
+        delta=difference.mean(axis=(0, 1)),
+        spread=by_members.std(axis=0, ddof=1) if len(by_members) > 1 else np.zeros(len(spec.tracks), np.float32),
+        low=by_placement.min(axis=0),
+        high=by_placement.max(axis=0),
+        signs_agree=(np.sign(by_members) == np.sign(by_members[:1])).all(axis=0),
+        rule=rule,
+    )
+
+
+def _single_window(sequence: Sequence, shown: Locus | None, spec: ModelSpec) -> Tiling | None:
+    """The window that the Locus screen shows for this locus; None where several are shown, or no base is left of it."""
+    if shown is None or not ((sequence.positions >= shown.start) & (sequence.positions < shown.end)).any():
+        return None
+    core = core_of(sequence, shown.start, shown.end)
+    if core[1] - core[0] > spec.input_length:
+        return None
+    return tile(core, window=spec.input_length, stride=spec.input_length)
+
+
+def _placed_windows(
+    reference: Sequence, changed: Sequence, edits: tuple[Variant, ...], spec: ModelSpec
+) -> tuple[Tiling, Tiling]:
+    """Five windows around the changes, in the reference and at the same first base in the changed sequence."""
+    first, last = min(edit.start for edit in edits), max(max(edit.end, edit.start + 1) for edit in edits)
+    window = spec.input_length
+    if last - first > window // 2:
+        raise UserError(f"These edits span {last - first} bp, more than half of the model's window of {window} bp.")
+    centred = (first + last) // 2 - window // 2
+    places = [centred + int(offset) for offset in np.linspace(-(window // 4), window // 4, PLACEMENTS).round()]
+    origin = reference.locus.start
+    starts = np.array([place - origin for place in places], dtype=np.int64)
+    # Everything left of the first change is the same in both, so the index of the first base is too.
+    return tuple(Tiling(window, 1, starts, (0, sequence.length), False) for sequence in (reference, changed))  # type: ignore[return-value]
+
+
+def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    if progress is None:
+        return None, None
+    return lambda done: progress(done / 2), lambda done: progress(0.5 + done / 2)
