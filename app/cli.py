@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # imported where they are needed, so that --help answers at o
 def main(arguments: Seq[str] | None = None) -> int:
     """Runs one command; a person's mistake ends in one sentence on standard error and exit code 2."""
     options = _parser().parse_args(arguments)
+    # Read when torch is loaded. Threads that spin while they wait make it crawl (50 times slower, measured) as soon as
+    # another process wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         result: int = options.run(options)
         return result
@@ -105,6 +108,8 @@ def models(options: argparse.Namespace) -> int:
         else:
             tracks = ", ".join(track.name for track in spec.tracks)
             print(f"{spec.model_id}\t{spec.title}\t{spec.input_length} bp\t{spec.n_members} members\t{tracks}")
+    for problem in registry.problems():
+        print(f"cislens: {problem}", file=sys.stderr)
     return 0
 
 
@@ -128,7 +133,7 @@ def genomes(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Serves the page. Replaces this process by Streamlit."""
-    page = Path(__file__).with_name("main.py")
+    page = Path(__file__).with_name("server.py")
     print(f"Cislens: http://{options.address}:{options.port}", flush=True)
     command = [sys.executable, "-m", "streamlit", "run", str(page)]
     command += [f"--server.port={options.port}", f"--server.address={options.address}", *STREAMLIT_OPTIONS]

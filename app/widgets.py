@@ -35,7 +35,6 @@ STYLE = """
 .cl-edit { display:flex; justify-content:space-between; padding:.2rem 0; font-size:.95rem; color:var(--ink);
   font-variant-numeric: tabular-nums; }
 .cl-up { color:#0369a1; font-weight:600; } .cl-down { color:#c2410c; font-weight:600; }
-.cl-wide { overflow-x:auto; }
 .cl-synthetic { background:#fef9c3; border:1px solid #fde047; border-radius:6px; padding:.3rem .55rem; color:#713f12;
   font-size:.8rem; line-height:1.3; }
 </style>

@@ -10,7 +10,7 @@ from app.figures.logos import LetterRow, Palette, letters_svg
 from genome.locus import Variant
 from interpret.integrated_gradients import Attribution
 
-AROUND = 30  # bp shown on either side of the edits
+AROUND = 15  # bp shown on either side of the edits
 MOST_COLUMNS = 400
 
 

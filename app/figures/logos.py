@@ -212,7 +212,7 @@ def publication_logo(
     settings = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "cislens", "font.family": "DejaVu Sans"}
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
     target = io.BytesIO()
-    with _LOGO_LOCK, rc_context(settings):
+    with _LOGO_LOCK, rc_context(settings):  # type: ignore[arg-type]
         figure = _publication_figure(sequence, values, caption, unit, PALETTES[palette], bases_per_line)
         figure.savefig(target, format=kind, metadata=undated, dpi=200)  # type: ignore[attr-defined]
     return target.getvalue()
@@ -236,7 +236,10 @@ def _publication_figure(
     for axis, start in zip(figure.subplots(len(starts), 1, squeeze=False)[:, 0], starts, strict=True):
         end = min(start + bases_per_line, sequence.length)
         table = pd.DataFrame(heights[:, start:end].T.astype(float), columns=list(BASES))
-        logomaker.Logo(table, ax=axis, color_scheme=colours, flip_below=True, baseline_width=0.5)
+        if heights[:, start:end].any():
+            logomaker.Logo(table, ax=axis, color_scheme=colours, flip_below=True, baseline_width=0.5)
+        else:
+            axis.axhline(0, color="black", linewidth=0.5)
         axis.set(xlim=(-0.5, columns - 0.5), ylim=(low - margin, high + margin), xticks=[])
         axis.spines[["top", "right", "bottom"]].set_visible(False)
         axis.tick_params(labelsize=7)

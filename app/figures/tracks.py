@@ -72,7 +72,8 @@ def motif_hits(calls: Iterable[MotifCall], attribution: Attribution) -> Track:
     features = []
     for call in calls:
         start, end = genome_stretch(attribution, call.start, call.end)
-        details = {"Contribution": f"{call.contribution:+.2f} {_unit(attribution)}".replace("-", "−")}
+        details = {} if call.named else {"Name": f"none: {call.reason}"}
+        details |= {"Contribution": f"{call.contribution:+.2f} {_unit(attribution)}".replace("-", "−")}
         if call.named and call.motif is not None:
             details |= {
                 "Resembles": f"{call.motif.name} ({call.motif.matrix_id})",
@@ -83,7 +84,7 @@ def motif_hits(calls: Iterable[MotifCall], attribution: Attribution) -> Track:
             {
                 "start": start,
                 "end": end,
-                "name": call.label or "no known motif",
+                "name": call.label,
                 "label": f"q = {call.q_value:.0e}" if call.label else "",
                 "strand": call.strand if call.label else "",
                 "color": (ORANGE if call.seqlet.sign == "-" else BLUE) if call.label else GREY,

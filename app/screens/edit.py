@@ -39,8 +39,9 @@ def _form(found: Answer, asker: Asker) -> None:
     chosen = st.session_state.pop(CHOSEN, None)
     if chosen is not None:
         st.session_state["edit-position"] = f"{chosen + 1:,}"
-    elif "edit-position" not in st.session_state:
+    elif st.session_state.get("edit-follows") != view.locus:
         st.session_state["edit-position"] = f"{(view.locus.start + view.locus.end) // 2 + 1:,}"
+    st.session_state["edit-follows"] = view.locus
     with st.form("edit", border=False):
         kind = st.segmented_control("Change", _KINDS, default=_KINDS[0], key="edit-kind", required=True)
         where, what, go = st.columns([0.4, 0.35, 0.25], vertical_alignment="bottom")
@@ -115,14 +116,9 @@ def _list(found: Answer, asker: Asker) -> None:
         return
     plural = "s" if len(view.edits) > 1 else ""
     st.markdown(f"**{len(view.edits)} edit{plural}** in this link")
-    for edit in view.edits:
-        row = st.columns([0.78, 0.22], vertical_alignment="center")
-        try:
-            with row[0]:
-                _line(f"{edit.position:,}", _change(edit), compute.edit_effect(view, (edit,), asker), found)
-        except UserError as error:
-            row[0].caption(text(error))
-        row[1].button("Undo", key=f"undo-{edit}", type="tertiary", on_click=_undo, args=(view, edit))
+    with st.container(gap="xxsmall", key="edits"):
+        for edit in view.edits:
+            _row(found, edit, asker)
     if len(view.edits) > 1:
         try:
             _line("together", "", compute.edit_effect(view, view.edits, asker), found, levels=True)
@@ -131,6 +127,16 @@ def _list(found: Answer, asker: Asker) -> None:
     effect_rule = _rule(view, asker)
     st.caption(f"{text(found.view.track)}, change in {text(_unit(found))}; ± between members. {text(effect_rule)}")
     st.button("Reset", type="tertiary", on_click=lambda: state.go(_unedited(view)))
+
+
+def _row(found: Answer, edit: Variant, asker: Asker) -> None:
+    words, undo = st.columns([0.82, 0.18], vertical_alignment="center")
+    try:
+        with words:
+            _line(f"{edit.position:,}", _change(edit), compute.edit_effect(found.view, (edit,), asker), found)
+    except UserError as error:
+        words.caption(text(error))
+    undo.button("Undo", key=f"undo-{edit}", type="tertiary", on_click=_undo, args=(found.view, edit))
 
 
 def _line(where: str, what: str, effect: Effect, found: Answer, *, levels: bool = False) -> None:
@@ -159,7 +165,7 @@ def _letters(found: Answer, asker: Asker) -> None:
         return
     before = compute.attribution(_unedited(found.view), asker)
     picture = compare.before_and_after(before, found.attribution, found.view.edits, palette=st.session_state["palette"])
-    st.html(f'<div class="cl-wide">{picture}</div>')
+    st.image(picture)
     st.caption(
         f"Contributions to {text(found.view.track)}, {text(_unit(found))}, on one scale; gaps keep them in register."
     )

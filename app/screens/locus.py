@@ -9,7 +9,7 @@ from app import compute
 from app.components import igv
 from app.examples import EXAMPLES
 from app.figures import letters, tracks
-from app.screens import edit, motif_panel, provenance, share, sidebar, state, user_tracks
+from app.screens import edit, motif_panel, paste, provenance, share, sidebar, state, user_tracks
 from app.view import View
 from app.widgets import chips, problem, progress_in, said, text
 from genome import catalog
@@ -23,40 +23,48 @@ _PLACEHOLDER = "coordinates · gene · rsID · variant · sequence"
 
 def show() -> None:
     """Draws the page for what the address says."""
-    view = state.current()
+    view, wrong = state.current()
     sidebar.show(view)
-    _search(view)
-    if _follow_browser(view):
-        st.rerun()
-    try:
-        _answer(view)
-    except RemoteNotAllowed as refusal:
-        _ask(view, refusal)
-    except UserError as error:
-        problem(str(error))
-        st.caption("Nothing you typed is lost: correct it above, or open an example.")
-        _examples()
+    typed = _search(view)
+    # Messages have a place of their own, so that nothing below them moves to another element when one appears.
+    with st.container(key="messages"):
+        if wrong:
+            problem(wrong)
+        moved = typed if typed is not None else _moved_in_browser(view)
+        if moved is not None:
+            _find(moved, view)
+        for notice in st.session_state.pop("notices", ()):
+            st.caption(text(notice))
+    with st.container(key="answer"):
+        try:
+            _answer(view)
+        except RemoteNotAllowed as refusal:
+            _ask(view, refusal)
+        except UserError as error:
+            problem(str(error))
+            st.caption("Nothing you typed is lost: correct it above, or open an example.")
 
 
-def _search(view: View) -> None:
-    """The search box, and the examples below it."""
-    shown = _label(view)
+def _search(view: View) -> str | None:
+    """The search box with the menus beside it, and the examples; returns what was typed when Look was pressed."""
+    shown = str(view.locus)
     if st.session_state.get("search_follows") != shown:
         st.session_state["search"] = shown
         st.session_state["search_follows"] = shown
-    with st.form("find", border=False):
-        box, look, copy, export = st.columns([0.7, 0.08, 0.11, 0.11], vertical_alignment="bottom")
-        typed = box.text_input("Place", key="search", placeholder=_PLACEHOLDER, label_visibility="collapsed")
+    with st.container(key="search-row"):
+        find, copy, files = st.columns([0.78, 0.11, 0.11], vertical_alignment="bottom")
+    with find.form("find", border=False):
+        box, look = st.columns([0.9, 0.1], vertical_alignment="bottom")
+        typed = box.text_input("Search", key="search", placeholder=_PLACEHOLDER, label_visibility="collapsed")
         pressed = look.form_submit_button("Look", type="primary", width="stretch")
     with copy:
         share.copy_link(view)
-    with export:
+    with files:
         share.take_away(view)
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="examples"):
         _examples()
-        state_of_paste(view)
-    if pressed:
-        _find(typed, view)
+        paste.show(view)
+    return str(typed) if pressed else None
 
 
 def _find(typed: str, view: View) -> None:
@@ -69,9 +77,12 @@ def _find(typed: str, view: View) -> None:
         st.rerun()
 
 
-def _label(view: View) -> str:
-    """What stands in the search box for a view."""
-    return str(view.locus)
+def _moved_in_browser(view: View) -> str | None:
+    """Where the user went in the browser itself; a click on a base chooses it for the edit panel."""
+    state_now = igv.browser_state(BROWSER)
+    if state_now.clicked is not None:
+        st.session_state[edit.CHOSEN] = state_now.clicked
+    return None if state_now.locus in (None, str(view.locus)) else state_now.locus
 
 
 def _examples() -> None:
@@ -87,48 +98,7 @@ def _examples() -> None:
             )
 
 
-def state_of_paste(view: View) -> None:
-    """A larger box for sequences, for FASTA with several lines, and for files."""
-    with st.popover("Paste or upload a sequence", type="tertiary"):
-        pasted = st.text_area("Sequence or FASTA", key="pasted", height=160, placeholder=">my enhancer\nACGT…")
-        upload = st.file_uploader("or a FASTA file", key="fasta", max_upload_size=5)
-        if st.button("Look at it", type="primary", key="look-pasted"):
-            try:
-                content = upload.getvalue().decode("utf-8", "strict") if upload is not None else pasted
-                state.find(content if content.lstrip().startswith(">") else f">pasted\n{content}", view)
-            except UnicodeDecodeError:
-                problem("This file is not text; upload DNA letters as FASTA.")
-            except UserError as error:
-                problem(str(error))
-            else:
-                st.rerun()
-    found = state.records()
-    if view.genome == "pasted" and len(found) > 1:
-        names = [name for name, _ in found]
-        chosen = st.selectbox("Record", range(len(names)), format_func=names.__getitem__, key="record")
-        if chosen is not None and names[chosen] != view.locus.chrom:
-            state.open_record(found[chosen], view)
-            st.rerun()
-
-
-def _follow_browser(view: View) -> bool:
-    """Where the user went in the browser itself becomes the view; a click on a base chooses it for the edit panel."""
-    moved = igv.browser_state(BROWSER)
-    if moved.clicked is not None:
-        st.session_state[edit.CHOSEN] = moved.clicked
-    if moved.locus is None or moved.locus == str(view.locus):
-        return False
-    try:
-        state.find(moved.locus, view)
-    except UserError as error:
-        problem(str(error))
-        return False
-    return True
-
-
 def _answer(view: View) -> None:
-    for notice in st.session_state.pop("notices", ()):
-        st.caption(text(notice))
     top, strip = st.empty(), st.empty()
     top.html(said("", ""))
     slot = strip.container(height=40, border=False).empty()
@@ -142,14 +112,23 @@ def _answer(view: View) -> None:
                 st.markdown(f"**{name}.** {text(words, 600)}")
     state.go(found.view)
     _browser(found, asker)
-    panels = st.tabs(["Edit", "Motifs", "Your tracks", "Provenance"], key="panel")
-    with panels[0]:
+    names = ("Edit", "Motifs", "Your tracks", "Provenance")
+    panels = dict(zip(names, st.tabs(names, key="panel", on_change="rerun"), strict=True))
+    for name, panel in panels.items():
+        if panel.open:
+            with panel:
+                _panel(name, found, asker)
+
+
+def _panel(name: str, found: answers.Answer, asker: compute.Asker) -> None:
+    """Draws the panel that is open; the others cost nothing."""
+    if name == "Edit":
         edit.show(found, asker)
-    with panels[1]:
+    elif name == "Motifs":
         motif_panel.show(found)
-    with panels[2]:
+    elif name == "Your tracks":
         user_tracks.show(found)
-    with panels[3]:
+    else:
         provenance.show(found)
 
 
@@ -202,4 +181,3 @@ def _ask(view: View, refusal: RemoteNotAllowed) -> None:
             type="primary",
             on_click=lambda: st.session_state.update(remote_allowed=True),
         )
-    _examples()

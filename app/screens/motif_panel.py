@@ -56,4 +56,4 @@ def _row(found: Answer, call: MotifCall) -> None:
         part = attribution.sequence.part(*attribution.whole)
         values = attribution.values[slice(*attribution.whole)]
         svg = logos.match_svg(call, part, values, palette=st.session_state["palette"])
-        st.html(f'<div class="cl-wide">{svg}</div>')
+        st.image(svg)

@@ -17,6 +17,6 @@ def show(found: Answer) -> None:
     else:
         facts = export.provenance(view, found.spec, contig_digest=view.contig)
     rows = "\n".join(f"| {name.replace('_', ' ')} | {text(value) or '—'} |" for name, value in facts.items())
-    st.markdown(f"| | |\n|---|---|\n{rows}")
+    st.markdown(f"| What | Value |\n|---|---|\n{rows}")
     st.markdown("**For a methods section**")
     st.code(export.methods_paragraph(view, found.spec, found.attribution), language=None, wrap_lines=True)

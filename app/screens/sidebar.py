@@ -66,9 +66,10 @@ def _genome(view: View) -> None:
             return "Pasted sequence"
         return f"{entries[name].title}" + ("" if entries[name].is_local else " · from UCSC")
 
-    st.selectbox("Genome", names, format_func=title, key="genome", on_change=_changed, args=(view, "genome"))
+    picker, note = st.container(), st.empty()
+    picker.selectbox("Genome", names, format_func=title, key="genome", on_change=_changed, args=(view, "genome"))
     if view.genome in entries and entries[view.genome].synthetic:
-        st.html('<div class="cl-synthetic">Synthetic DNA, made for trying things out: no organism has it.</div>')
+        note.html('<div class="cl-synthetic">Synthetic DNA, made for trying things out: no organism has it.</div>')
 
 
 def _follow(view: View) -> None:

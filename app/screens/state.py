@@ -12,7 +12,6 @@ from app.compute import Asker
 from app.examples import EXAMPLES, Example
 from app.settings import remote_policy
 from app.view import MAX_LINKED_BASES, PASTED, View, from_query, is_link
-from app.widgets import problem
 from genome import catalog
 from genome.errors import UserError
 from genome.resolve import Place, resolve
@@ -21,29 +20,24 @@ from models import registry
 _RECORDS = "pasted_records"
 
 
-def current() -> View:
-    """The view of the address, or the first example. A damaged link is said to be, and the example shown instead."""
+def current() -> tuple[View, str]:
+    """The view of the address, or the first example, and a sentence about what is wrong with the address, if anything."""
     query = st.query_params.to_dict()
     if not is_link(query):
-        return of_example(EXAMPLES[0])
+        return of_example(EXAMPLES[0]), ""
     try:
         view = from_query(query)
     except UserError as error:
-        problem(str(error))
-        return of_example(EXAMPLES[0])
+        return of_example(EXAMPLES[0]), str(error)
     try:
-        spec = registry.spec(view.model)
+        return replace(view, model=registry.spec(view.model).model_id), ""
     except registry.UnknownModel as error:
         if error.today is None:
-            problem(str(error))
-            return replace(view, model=registry.spec(registry.DEFAULT_MODEL).model_id)
-        st.warning(
-            f"This link was made with {view.model}, which is not on this server. Here is today's version, "
-            f"{error.today}: numbers may differ.",
-            icon=":material/history:",
+            return replace(view, model=registry.spec(registry.DEFAULT_MODEL).model_id), str(error)
+        return replace(view, model=error.today), (
+            f"This link was made with {view.model}, which is not on this server; here is today's version, "
+            f"{error.today}, and its numbers may differ."
         )
-        return replace(view, model=error.today)
-    return replace(view, model=spec.model_id)
 
 
 def go(view: View) -> None:

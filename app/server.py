@@ -1,0 +1,24 @@
+"""The page with what starts beside it: models and the motif database are read while nobody waits yet.
+
+Started by ``cislens serve`` (``python -m streamlit run app/server.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import streamlit as st
+
+from app import compute
+
+
+@asynccontextmanager
+async def lifespan(_app: object) -> AsyncIterator[None]:
+    """Warms up in the background as soon as the server runs."""
+    compute.warm_up()
+    yield
+
+
+app = st.App(Path(__file__).with_name("main.py"), lifespan=lifespan)
