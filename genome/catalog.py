@@ -116,6 +116,10 @@ def open_genome(name: str, *, remote_allowed: bool = False) -> Genome:
         UserError: when the name is unknown or its file cannot be read.
     """
     entry = genome_entry(name)
+    if not entry.is_local and entry.source != "ucsc":
+        raise UserError(
+            f"{entry.name} is not on this computer; set CISLENS_GENOME_{_variable(entry.name)} to its FASTA file."
+        )
     if not entry.is_local and not remote_allowed:
         raise RemoteNotAllowed(remote_notice(entry))
     key = (entry.name, entry.source, entry.build, str(entry.path), _stamp(entry.path), entry.server, str(home()))
@@ -151,8 +155,6 @@ def open_ensembl(name: str, *, remote_allowed: bool = False) -> Ensembl | None:
 
 def remote_notice(entry: GenomeEntry) -> str:
     """What allowing remote reading means for a genome: one sentence that says what would be sent where."""
-    if entry.source != "ucsc":
-        return f"{entry.name} is not on this computer; set CISLENS_GENOME_{_variable(entry.name)} to its FASTA file."
     host = urlsplit(entry.server).hostname or entry.server
     return (
         f"{entry.name} is not kept on this computer: reading it here would send the genome's name and the chromosome and "

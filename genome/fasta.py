@@ -84,7 +84,9 @@ def open_index(path: Path) -> Any:
         fai, gzi = indexed(readable)
         return Faidx(str(readable), indexname=str(fai), gzi_indexname=str(gzi), as_raw=True, rebuild=False)
     except (FastaIndexingError, FastaNotFoundError) as error:
-        raise UserError(f"{path.name} is not a FASTA that can be indexed: {_first_line(error)}") from error
+        raise UserError(
+            f"{path.name} is not a FASTA that can be indexed; it needs '>' headers, and lines of one length in each record."
+        ) from error
     except (ValueError, UnicodeDecodeError, EOFError, zlib.error) as error:
         raise UserError(f"{path.name} is not a sound FASTA: {_first_line(error)}; check the file.") from error
 
@@ -113,10 +115,13 @@ def indexed(path: Path) -> tuple[Path, Path]:
         return fai, gzi
     if not is_writable(fai.parent):
         raise UserError(f"The index of {path.name} cannot be written; set CISLENS_HOME to a folder you own.")
-    with locked(fai.parent / f".{path.name}.lock"):
-        if not (_is_fresh(fai, path) and (not block or _is_fresh(gzi, path))):
-            _build_index(path, fai, gzi, block)
-    (fai.parent / f".{path.name}.lock").unlink(missing_ok=True)
+    lock = fai.parent / f".{path.name}.lock"
+    try:
+        with locked(lock):
+            if not (_is_fresh(fai, path) and (not block or _is_fresh(gzi, path))):
+                _build_index(path, fai, gzi, block)
+    finally:
+        lock.unlink(missing_ok=True)
     return fai, gzi
 
 

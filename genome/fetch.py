@@ -19,6 +19,7 @@ Progress = Callable[[float], None]
 
 _TRIES = 5
 _PIECE = 1 << 20
+_DOWNLOAD_PIECE = 1 << 16  # what is lost when the connection breaks
 _UNPACKED_RATIO = 4.5
 _DOWNLOAD_SHARE = 0.8
 
@@ -68,6 +69,7 @@ def _download(entry: GenomeEntry, place: Path, report: Progress, timeout: float)
     import pooch
     import requests
 
+    pooch.get_logger().setLevel("WARNING")  # progress is reported by us
     file_name = Path(urlsplit(entry.url).path).name
     part = place / f"{file_name}.part"
 
@@ -139,7 +141,7 @@ def _append(url: str, part: Path, report: Progress, timeout: float) -> None:
         _check_space(part.parent, total, have)
         tag.write_text(answer.headers.get("ETag") or answer.headers.get("Last-Modified") or "")
         with part.open("ab" if resumed else "wb") as handle:
-            for piece in answer.iter_content(_PIECE):
+            for piece in answer.iter_content(_DOWNLOAD_PIECE):
                 handle.write(piece)
                 have += len(piece)
                 report(_DOWNLOAD_SHARE * min(have / total, 1.0) if total else 0.0)

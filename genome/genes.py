@@ -35,15 +35,21 @@ class Gene:
         name: symbol.
         locus: from its first base to its last, 0-based half-open.
         strand: ``+``, ``-`` or ``.``.
-        exons: sorted, merged over transcripts; the whole locus when the file holds no exons.
+        spans: (start, end) of each exon, 0-based half-open, sorted, merged over transcripts; the whole locus when the
+            file holds no exons.
         gene_id: identifier of its source, or empty.
     """
 
     name: str
     locus: Locus
     strand: str
-    exons: tuple[Locus, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
     gene_id: str = ""
+
+    @property
+    def exons(self) -> tuple[Locus, ...]:
+        """The exons as places."""
+        return tuple(Locus(self.locus.chrom, start, end) for start, end in self.spans)
 
     @property
     def start_site(self) -> int:
@@ -182,7 +188,7 @@ def _from_blocks(row: Row, fields: list[str]) -> Gene:
     sizes = [int(size) for size in fields[10].rstrip(",").split(",")]
     offsets = [int(offset) for offset in fields[11].rstrip(",").split(",")]
     exons = [(start + offset, start + offset + size) for offset, size in zip(offsets, sizes, strict=True)]
-    return Gene(name, Locus(chrom, start, end), strand, _merged(chrom, exons))
+    return Gene(name, Locus(chrom, start, end), strand, _merged(exons))
 
 
 def _grouped(rows: list[Row]) -> list[Gene]:
@@ -207,19 +213,19 @@ def _grouped(rows: list[Row]) -> list[Gene]:
 
 def _gene(head: Row, spans: list[tuple[int, int]]) -> Gene:
     chrom, _, _, name, strand, gene_id = head
-    exons = _merged(chrom, spans)
-    return Gene(name, Locus(chrom, exons[0].start, exons[-1].end), strand, exons, gene_id)
+    exons = _merged(spans)
+    return Gene(name, Locus(chrom, exons[0][0], exons[-1][1]), strand, exons, gene_id)
 
 
-def _merged(chrom: str, spans: list[tuple[int, int]]) -> tuple[Locus, ...]:
+def _merged(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Overlapping or touching stretches joined, sorted."""
-    joined: list[list[int]] = []
+    joined: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:
-            joined[-1][1] = max(joined[-1][1], end)
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
         else:
-            joined.append([start, end])
-    return tuple(Locus(chrom, start, end) for start, end in joined)
+            joined.append((start, end))
+    return tuple(joined)
 
 
 def _from_gtf(lines: IO[str], file_name: str) -> list[Gene]:
@@ -254,6 +260,6 @@ def _from_parts(
     key: tuple[str, str, str], name: str, span: tuple[int, int] | None, exons: list[tuple[int, int]]
 ) -> Gene:
     chrom, gene_id, strand = key
-    merged = _merged(chrom, exons or ([span] if span else []))
-    start, end = span or (merged[0].start, merged[-1].end)
+    merged = _merged(exons or ([span] if span else []))
+    start, end = span or (merged[0][0], merged[-1][1])
     return Gene(name, Locus(chrom, start, end), strand, merged, gene_id)

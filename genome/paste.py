@@ -68,15 +68,17 @@ def pasted_genome(records: Iterable[PastedRecord]) -> MemoryGenome:
 
 
 def looks_like_sequence(text: str) -> bool:
-    """Whether typed text is meant as a sequence rather than a name: a FASTA, or at least 8 bases, or 20 other letters."""
+    """Whether typed text is meant as a sequence rather than a name.
+
+    So is a FASTA; at least 8 letters, four fifths of them bases; and at least 20 letters of any kind (perhaps a protein).
+    """
     if text.lstrip("\ufeff \t\r\n").startswith(">"):
         return True
     letters = re.sub(r"[\s\d]", "", text).upper()
     if not letters.isascii() or not letters.isalpha():
         return False
-    if set(letters) <= set("ACGTUN"):
-        return len(letters) >= 8
-    return len(letters) >= 20
+    n_bases = sum(letters.count(letter) for letter in "ACGTUN")
+    return len(letters) >= 20 or (len(letters) >= 8 and n_bases >= 0.8 * len(letters))
 
 
 def _split(text: str) -> list[tuple[str, str]]:

@@ -234,8 +234,7 @@ def _from_name(text: str, genome: Genome, genes: Genes | None, remote: Lookup | 
         )
     if remote is not None:
         known = remote.gene(name)
-        chrom = genome.canonical(known.chrom)
-        return _at_gene(Gene(known.name, Locus(chrom, known.start, known.end), known.strand), genome, 1)
+        return _at_gene(Gene(known.name, Locus(known.chrom, known.start, known.end), known.strand), genome, 1)
     if genes is not None:
         return _suggested(name, genes, genome)
     raise UserError(
@@ -246,6 +245,11 @@ def _from_name(text: str, genome: Genome, genes: Genes | None, remote: Lookup | 
 
 def _at_gene(gene: Gene, genome: Genome, count: int) -> Place:
     """The stretch around a gene's transcription start."""
+    if not _has_contig(gene.locus.chrom, genome):
+        raise UserError(
+            f"{gene.name} lies on {gene.locus.chrom}, which this copy of {genome.name} does not hold; choose another gene "
+            "or a complete copy of the genome."
+        )
     chrom = genome.canonical(gene.locus.chrom)
     site = gene.start_site
     asked = Locus(chrom, site - FLANK, site + FLANK)
