@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import replace
 from pathlib import Path
@@ -87,12 +88,13 @@ def attribute(options: argparse.Namespace) -> int:
         length = compute.genome(view, asker).contigs[view.locus.chrom]
         export.write_file(out, export.attribution_bigwig(found, contig_length=length))
     else:
-        write = {
+        writers: dict[str, Callable[..., bytes | str]] = {
             "json": export.attribution_json,
             "npz": export.attribution_npz,
             "bedgraph": export.attribution_bedgraph,
-        }[ending]
-        export.write_file(out, write(view, found, contig_digest=compute.contig_digest(view, asker)))
+        }
+        digest = compute.contig_digest(view, asker)
+        export.write_file(out, writers[ending](view, found, contig_digest=digest))
     if not found.converged:
         print(f"cislens: the contributions do not add up (gap {found.relative_gap:.1%}).", file=sys.stderr)
     return 0

@@ -280,8 +280,7 @@ def _runner(spec: ModelSpec, asker: Asker) -> Runner:
 
 
 def _warm() -> None:
-    from captum.attr import IntegratedGradients  # noqa: F401  takes a second to import, which nobody should wait for
-
+    integrated_gradients.warm()
     steps: list[Callable[[], object]] = []
     for spec in registry.specs():
         if spec.name in (registry.DEFAULT_MODEL, SIMPLE):

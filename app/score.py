@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from app import compute
 from app.export import check_place
@@ -88,10 +89,12 @@ def fitted(bases: str, window: int) -> str:
     return "N" * left + bases + "N" * (window - len(bases) - left)
 
 
-def _score(spec: ModelSpec, chunk: list[Record]) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _score(spec: ModelSpec, chunk: list[Record]) -> npt.NDArray[np.float32]:
+    """float32 (records, tracks), in each track's unit."""
     x = np.stack([one_hot(fitted(record.bases, spec.input_length)) for record in chunk])
     components = compute.engine().run(spec.model_id, Components(), (x,), session="score", priority="batch")[0]
-    return by_member(components, spec).mean(axis=(1, 3))
+    values: npt.NDArray[np.float32] = by_member(components, spec).mean(axis=(1, 3))
+    return values
 
 
 def _header(spec: ModelSpec) -> list[str]:
@@ -116,7 +119,8 @@ def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 
 def _fasta(first: str, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
-    name, at, parts, size = first[1:].strip(), 1, [], 0
+    name, at, size = first[1:].strip(), 1, 0
+    parts: list[str] = []
     for number, line in lines:
         if line.startswith(">"):
             yield _record(name, "".join(parts), at)

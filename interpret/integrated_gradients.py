@@ -186,6 +186,11 @@ def attribute(
     return _assemble(paths, x, references, sequence, tiling, spec, target, baseline, seed)
 
 
+def warm() -> None:
+    """Imports captum ahead of time: it takes a second that nobody should wait for."""
+    from captum.attr import IntegratedGradients  # noqa: F401
+
+
 def reference_windows(x: Float, baseline: Baseline, *, seed: int) -> Float:
     """The references of each window: float32 (windows, references, 4, window). N stays N in every one.
 

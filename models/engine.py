@@ -25,7 +25,9 @@ Progress = Callable[[float], None]
 Priority = Literal["interactive", "batch"]
 
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
-_BATCH_CANDIDATES = (1, 4, 16, 64, 256)
+_BATCH_CANDIDATES = (1, 4, 16, 64, 256, 1024, 4096)
+_ALWAYS_TRIED = 4  # batches up to this are measured however long they take
+_REPEATS = 3
 _POLL_SECONDS = 0.03
 
 
@@ -104,6 +106,10 @@ class Engine:
 
     def __init__(self, load: Callable[[str], Model], *, device: torch.device | None = None, keep: int = 8) -> None:
         self.device = device or choose_device()
+        if self.device.type == "cuda":
+            # Shown numbers are float32: TF32 would move them by a thousandth between machines.
+            torch.backends.cudnn.allow_tf32 = False
+            torch.backends.cuda.matmul.allow_tf32 = False
         self._load = load
         self._keep = keep
         self._models: OrderedDict[str, Model] = OrderedDict()
@@ -258,18 +264,27 @@ class Engine:
             np.concatenate([request.rows[i][start:end] for request, start, end in taken])
             for i in range(len(first.rows))
         ]
+        start = time.perf_counter()
         try:
             answer = self._fitting(first, pace, columns)
         except Exception as error:  # noqa: BLE001  handed to those who asked; the engine goes on
             return self._fail([request for request, _, _ in taken], error)
+        self._learn(first, len(columns[0]), time.perf_counter() - start)
         offset = 0
-        for request, start, end in taken:
-            request.parts.append((start, tuple(a[offset : offset + end - start] for a in answer)))
-            offset += end - start
-            request.done += end - start
+        for request, begin, end in taken:
+            request.parts.append((begin, tuple(a[offset : offset + end - begin] for a in answer)))
+            offset += end - begin
+            request.done += end - begin
             if request.done == request.count:
                 request.finished.set()
         return None
+
+    def _learn(self, first: Request, rows: int, seconds: float) -> None:
+        """Moves the expected time of a row halfway to what a slice took, so that slices keep their length under load."""
+        key = (first.model_id, first.function.gradient)
+        known = self._paces[key]
+        observed = seconds / (rows * max(1, first.function.passes))
+        self._paces[key] = Pace(known.batch, (known.row_seconds + observed) / 2)
 
     def _fitting(self, first: Request, pace: Pace, columns: list[Array]) -> tuple[Array, ...]:
         """Computes the rows; out of memory, the batch is halved, and the smaller one remembered."""
@@ -303,24 +318,31 @@ class Engine:
 def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds: float = 0.3) -> Pace:
     """Times the whole ensemble at growing batch sizes and keeps the fastest per row.
 
-    Sizes grow until a row gets clearly slower (a third), memory ends, or ``seconds`` are spent.
+    Sizes grow until a row gets clearly slower (a third), memory ends, or ``seconds`` would be exceeded. Small sizes are
+    always tried, and the first pass, which sets things up, does not count: a busy moment must not decide.
     """
     best = Pace(1, float("inf"))
+    _time_pass(model, _random_windows(1, model, device), gradient=gradient)
     until = time.perf_counter() + seconds
-    generator = torch.Generator().manual_seed(0)
     for batch in _BATCH_CANDIDATES:
-        bases = torch.randint(0, 4, (batch, model.spec.input_length), generator=generator)
-        x = torch.nn.functional.one_hot(bases, 4).transpose(1, 2).float().to(device)
+        if batch > _ALWAYS_TRIED and time.perf_counter() + _REPEATS * batch * best.row_seconds > until:
+            break
+        x = _random_windows(batch, model, device)
         try:
-            row_seconds = min(_time_pass(model, x, gradient=gradient) for _ in range(3)) / batch
+            row_seconds = min(_time_pass(model, x, gradient=gradient) for _ in range(_REPEATS)) / batch
         except torch.OutOfMemoryError:
             _free(device)
             break
         if row_seconds < best.row_seconds:
             best = Pace(batch, row_seconds)
-        if row_seconds > 1.33 * best.row_seconds or time.perf_counter() > until:
+        if row_seconds > 1.33 * best.row_seconds:
             break
     return best
+
+
+def _random_windows(batch: int, model: Model, device: torch.device) -> Tensor:
+    bases = torch.randint(0, 4, (batch, model.spec.input_length), generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.one_hot(bases, 4).transpose(1, 2).float().to(device)
 
 
 def _time_pass(model: Model, x: Tensor, *, gradient: bool) -> float:

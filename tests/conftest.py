@@ -23,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
     os.environ["CISLENS_HOME"] = folder.name
     os.environ["CISLENS_REMOTE"] = "deny"
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command sets it: on a busy machine torch crawls without
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,0 +1,315 @@
+"""Fits one member of a model to binding data: the loop knows rows and losses, not what kind of model it trains."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.binding_data import FACTORS, PEAK, Codes, Rows, joined, shuffled
+from models.metrics import auroc
+from models.shuffle import N_CODE
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one model is fitted.
+
+    Attributes:
+        name: the model's name, as in ``make train MODEL=``.
+        title: a few words for people.
+        architecture: its key among the architectures that may be loaded.
+        options: keyword arguments of the architecture.
+        members: how many times it is fitted, each from another seed.
+        epochs: passes over the training rows, each with fresh shuffles.
+        batch: rows per step.
+        learning_rate: largest step size of AdamW; it rises for a tenth of the steps and falls to nothing.
+        weight_decay: of AdamW.
+        max_shift: half of the training rows are moved by up to this many bp either way, and filled up with N.
+        cut_share: this share of the training rows is known only around its centre, N outside.
+        blank_share: this share of the training rows is nothing but N, and unbound.
+        smoothing: labels are 1 - smoothing and smoothing instead of 1 and 0.
+        seed: of everything; member k uses seed + k.
+    """
+
+    name: str
+    title: str
+    architecture: str
+    options: dict[str, Any] = field(default_factory=dict)
+    members: int = 3
+    epochs: int = 12
+    batch: int = 256
+    learning_rate: float = 8e-3
+    weight_decay: float = 1e-2
+    max_shift: int = 10
+    cut_share: float = 0.1
+    blank_share: float = 0.01
+    smoothing: float = 0.01
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        if min(self.members, self.epochs, self.batch) < 1 or not 0 <= self.max_shift < 50:
+            raise ValueError(f"{self.members=}, {self.epochs=}, {self.batch=}, {self.max_shift=}")
+
+
+@dataclass
+class Fit:
+    """A member while it is being fitted.
+
+    Attributes:
+        module: the network, changed in place.
+        optimizer: its AdamW.
+        epoch: passes done.
+        best: highest validation score so far.
+        kept: weights at that score.
+        history: validation score after each pass.
+    """
+
+    module: nn.Module
+    optimizer: torch.optim.AdamW
+    epoch: int = 0
+    best: float = -1.0
+    kept: dict[str, Tensor] = field(default_factory=dict)
+    history: list[float] = field(default_factory=list)
+
+
+def fit_member(
+    build: Callable[..., nn.Module],
+    train: Rows,
+    validation: Rows,
+    recipe: Recipe,
+    *,
+    member: int,
+    checkpoint: Path | None = None,
+    say: Progress = print,
+) -> nn.Module:
+    """Fits one member and gives it back with the weights of its best pass.
+
+    Args:
+        build: the architecture, called with the recipe's options.
+        train: peaks and background; fresh shuffles of the peaks are added at each pass.
+        validation: rows, shuffles included, that choose the best pass.
+        recipe: how to fit.
+        member: which one, from 0; it decides the seed.
+        checkpoint: file that holds the state after each pass; a run that was stopped goes on from it.
+        say: is told the progress.
+    """
+    fit = _start(build, recipe, member)
+    if checkpoint is not None and checkpoint.exists():
+        _resume(fit, checkpoint, recipe)
+    for epoch in range(fit.epoch, recipe.epochs):
+        loss = _run_epoch(fit, train, recipe, member, epoch)
+        score = validation_score(fit.module, validation)
+        fit.epoch, fit.history = epoch + 1, [*fit.history, score]
+        if score > fit.best:
+            fit.best = score
+            fit.kept = {name: value.detach().clone() for name, value in fit.module.state_dict().items()}
+        if checkpoint is not None:
+            _save(fit, checkpoint, recipe)
+        say(f"{recipe.name} member {member}: pass {epoch + 1}/{recipe.epochs}, loss {loss:.4f}, AUROC {score:.4f}")
+    fit.module.load_state_dict(fit.kept)
+    return fit.module.eval()
+
+
+def validation_score(module: nn.Module, rows: Rows) -> float:
+    """Mean over factors of the AUROC of known peaks against everything known to be unbound."""
+    scores = log_odds(module, rows.codes)
+    areas = []
+    for index in range(len(FACTORS)):
+        labels = rows.labels[:, index]
+        areas.append(auroc(scores[labels == 1, index], scores[labels == 0, index]))
+    return float(np.mean(areas))
+
+
+@torch.no_grad()
+def log_odds(module: nn.Module, codes: Codes, *, batch: int = 256) -> npt.NDArray[np.float32]:
+    """float32 (n, tracks): a model's answer for codes (n, length) of one window each."""
+    module.eval()
+    parts = [module(encoded(codes[start : start + batch]))[:, :, 0] for start in range(0, len(codes), batch)]
+    return torch.cat(parts).numpy()
+
+
+def encoded(codes: Codes) -> Tensor:
+    """float32 (n, 4, length) one-hot of codes (n, length); N is a column of zeros."""
+    one_hot = F.one_hot(torch.from_numpy(codes.astype(np.int64)), N_CODE + 1)[..., :N_CODE]
+    return one_hot.transpose(1, 2).to(torch.float32)
+
+
+def calibration(scores: npt.NDArray[np.floating], rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The slope and intercept (tracks,) that turn scores (n, tracks) into log odds at even odds of bound and unbound.
+
+    Logistic regression of known labels. Peaks weigh one half; unbound rows the other, in equal parts over the kinds of row
+    (shuffles of this factor's peaks, the other factor's peaks, background; shuffles of the other's peaks are left out).
+    """
+    fitted = [_fit_logistic(scores[:, index], rows.labels[:, index], _even_weights(rows, index)) for index in range(2)]
+    return np.array([slope for slope, _ in fitted]), np.array([intercept for _, intercept in fitted])
+
+
+def _even_weights(rows: Rows, factor: int) -> npt.NDArray[np.float64]:
+    """float64 (n,), sums to one; zero for unknown rows and shuffles of the other factor's peaks."""
+    labels = rows.labels[:, factor]
+    bound = labels == 1
+    groups = [(labels == 0) & (rows.kinds == kind) & ((rows.kinds == PEAK) | (rows.factors != 1 - factor)) for kind in range(3)]
+    weights = np.where(bound, 0.5 / max(bound.sum(), 1), 0.0)
+    present = [group for group in groups if group.any()]
+    for group in present:
+        weights[group] = 0.5 / len(present) / group.sum()
+    return weights
+
+
+def _fit_logistic(
+    scores: npt.NDArray[np.floating], labels: npt.NDArray[np.float32], weights: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """Slope and intercept of the weighted logistic regression of labels (n,) on scores (n,), by Newton steps."""
+    used = weights > 0
+    design = np.stack([scores[used].astype(np.float64), np.ones(used.sum())], axis=1)
+    target, weight = labels[used].astype(np.float64), weights[used]
+    solution = np.array([1.0, 0.0])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
+        slope = design.T @ (weight * (target - chance))
+        bend = (design * (weight * chance * (1 - chance))[:, None]).T @ design + 1e-9 * np.eye(2)
+        step = np.linalg.solve(bend, slope)
+        solution = solution + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(solution[0]), float(solution[1])
+
+
+def _start(build: Callable[..., nn.Module], recipe: Recipe, member: int) -> Fit:
+    """A fresh member with the weights of its seed."""
+    torch.manual_seed(recipe.seed + member)
+    module = build(**recipe.options)
+    optimizer = torch.optim.AdamW(module.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return Fit(module, optimizer)
+
+
+def _run_epoch(fit: Fit, train: Rows, recipe: Recipe, member: int, epoch: int) -> float:
+    """One pass over peaks, fresh shuffles and background; gives the mean loss."""
+    seed = np.random.SeedSequence([recipe.seed + member, epoch])
+    shuffle_seed, order_seed, torch_seed = (int(number) for number in seed.generate_state(3))
+    torch.manual_seed(torch_seed)
+    rows = joined([train, shuffled(train.chosen(train.kinds == PEAK), seed=shuffle_seed)])
+    n_steps = -(-rows.n // recipe.batch)
+    fit.module.train()
+    losses = []
+    for step, (x, labels) in enumerate(_batches(rows, recipe, order_seed)):
+        _set_rate(fit.optimizer, recipe, (epoch * n_steps + step) / (recipe.epochs * n_steps))
+        loss = _loss(fit.module(x)[:, :, 0], labels, recipe.smoothing)
+        fit.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        fit.optimizer.step()
+        losses.append(float(loss.detach()))
+    return float(np.mean(losses))
+
+
+def _batches(rows: Rows, recipe: Recipe, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields one-hot windows (batch, 4, length) and labels (batch, tracks), in random order, strand and place."""
+    random = np.random.default_rng(seed)
+    order = random.permutation(rows.n)
+    for start in range(0, rows.n, recipe.batch):
+        picked = order[start : start + recipe.batch]
+        codes = _moved(_turned(rows.codes[picked], random), random, recipe.max_shift)
+        codes, labels = _hidden(codes, rows.labels[picked], random, recipe)
+        yield encoded(codes), torch.from_numpy(labels)
+
+
+def _turned(codes: Codes, random: np.random.Generator) -> Codes:
+    """A random half of the rows as their reverse complements."""
+    other = np.where(codes == N_CODE, N_CODE, 3 - codes)[:, ::-1]
+    return np.where(random.random(len(codes))[:, None] < 0.5, other, codes).astype(np.int8)
+
+
+def _moved(codes: Codes, random: np.random.Generator, max_shift: int) -> Codes:
+    """Each row moved by up to ``max_shift`` bp either way, N where nothing is known; half of the rows stay."""
+    if not max_shift:
+        return codes
+    shifts = random.integers(-max_shift, max_shift + 1, len(codes)) * (random.random(len(codes)) < 0.5)
+    length = codes.shape[1]
+    padded = np.pad(codes, ((0, 0), (max_shift, max_shift)), constant_values=N_CODE)
+    columns = np.arange(length) + max_shift + shifts[:, None]
+    return np.take_along_axis(padded, columns, axis=1)
+
+
+def _hidden(
+    codes: Codes, labels: npt.NDArray[np.float32], random: np.random.Generator, recipe: Recipe
+) -> tuple[Codes, npt.NDArray[np.float32]]:
+    """Some rows with N instead of their flanks (same labels), and some that are N throughout (unbound)."""
+    n, length = codes.shape
+    start = random.integers(0, 3 * length // 10, n)
+    end = random.integers(7 * length // 10, length, n)
+    cut = random.random(n) < recipe.cut_share
+    blank = random.random(n) < recipe.blank_share
+    places = np.arange(length)
+    outside = (places < start[:, None]) | (places > end[:, None])
+    unknown = (outside & cut[:, None]) | blank[:, None]
+    return np.where(unknown, np.int8(N_CODE), codes), np.where(blank[:, None], np.float32(0), labels)
+
+
+def _loss(scores: Tensor, labels: Tensor, smoothing: float) -> Tensor:
+    """Cross-entropy of log odds (n, tracks) over the labels that are known."""
+    known = ~labels.isnan()
+    targets = labels[known] * (1 - 2 * smoothing) + smoothing
+    return F.binary_cross_entropy_with_logits(scores[known], targets)
+
+
+def _set_rate(optimizer: torch.optim.AdamW, recipe: Recipe, done: float) -> None:
+    """Step size after a share ``done`` of all steps: a rise over the first tenth, then half a cosine to nothing."""
+    rise = min(done / 0.1, 1.0)
+    fall = 0.5 * (1 + np.cos(np.pi * max(done - 0.1, 0.0) / 0.9))
+    for group in optimizer.param_groups:
+        group["lr"] = recipe.learning_rate * max(rise, 0.01) * fall
+
+
+def _save(fit: Fit, path: Path, recipe: Recipe) -> None:
+    """Writes weights, optimizer and progress as one safetensors file, whole or not at all."""
+    tensors = {f"now.{name}": value for name, value in fit.module.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in fit.kept.items()}
+    for index, state in fit.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    progress = json.dumps({"epoch": fit.epoch, "best": fit.best, "history": fit.history, "recipe": asdict(recipe)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    save_file({name: value.detach().clone().contiguous() for name, value in tensors.items()}, partial, {"fit": progress})
+    os.replace(partial, path)
+
+
+def _resume(fit: Fit, path: Path, recipe: Recipe) -> None:
+    """Takes up a saved fit, if it was made by the same recipe."""
+    progress = _progress_of(path)
+    if progress["recipe"] != json.loads(json.dumps(asdict(recipe))):
+        return
+    tensors = load_file(path)
+    fit.module.load_state_dict(_below(tensors, "now."))
+    fit.kept = _below(tensors, "best.")
+    state = fit.optimizer.state_dict()
+    for name, value in _below(tensors, "optimizer.").items():
+        index, _, slot = name.partition(".")
+        state["state"].setdefault(int(index), {})[slot] = value
+    fit.optimizer.load_state_dict(state)
+    fit.epoch, fit.best, fit.history = progress["epoch"], progress["best"], progress["history"]
+
+
+def _progress_of(path: Path) -> dict[str, Any]:
+    """What a saved fit says about itself."""
+    with path.open("rb") as handle:
+        size = int.from_bytes(handle.read(8), "little")
+        header = json.loads(handle.read(size))
+    return json.loads(header["__metadata__"]["fit"])  # type: ignore[no-any-return]
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with ``prefix``, without it."""
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,48 @@
+"""The parsimonious model: every word of six letters adds a fixed amount, wherever it stands."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class KmerModel(nn.Module):
+    """Adds up one weight per word of the sequence: f(x) = b + sum over words of w(word).
+
+    It is written as products of one-hot columns, so it is a polynomial of degree ``k`` in the input: integrated gradients
+    are exact with k / 2 Gauss-Legendre points, and a word that holds N adds nothing.
+
+    Args:
+        n_tracks: factors.
+        k: bp per word, even.
+    """
+
+    def __init__(self, n_tracks: int = 2, k: int = 6) -> None:
+        super().__init__()
+        if k < 2 or k % 2:
+            raise ValueError(f"{k=} must be even")
+        self.n_tracks, self.half = n_tracks, k // 2
+        self.weight = nn.Parameter(torch.zeros(n_tracks, 4**self.half, 4**self.half))
+        self.bias = nn.Parameter(torch.zeros(n_tracks))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 4, length) -> (n, n_tracks, 1) log odds."""
+        halves = self._half_words(x)  # (n, 4^half, length - half + 1), rows in order of the letters, first slowest
+        first = halves[:, :, : -self.half]  # (n, 4^half, words)
+        second = halves[:, :, self.half :]  # (n, 4^half, words)
+        pairs = first @ second.transpose(1, 2)  # (n, 4^half, 4^half): how often each word occurs
+        return (pairs.flatten(1) @ self.weight.flatten(1).T + self.bias)[:, :, None]
+
+    @torch.no_grad()
+    def rescale(self, slope: Tensor, intercept: Tensor) -> None:
+        """Changes each track's log odds y to ``slope`` * y + ``intercept`` (both (n_tracks,)), kept in the weights."""
+        self.weight.mul_(slope[:, None, None])
+        self.bias.mul_(slope).add_(intercept)
+
+    def _half_words(self, x: Tensor) -> Tensor:
+        """(n, 4, length) -> (n, 4^half, length - half + 1): which half word starts at each position."""
+        words = x
+        for offset in range(1, self.half):
+            kept = words[:, :, :-1]
+            words = (kept[:, :, None] * x[:, None, :, offset:]).flatten(1, 2)
+        return words
