@@ -26,8 +26,6 @@ Priority = Literal["interactive", "batch"]
 
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
 _BATCH_CANDIDATES = (1, 4, 16, 64, 256, 1024, 4096)
-_ALWAYS_TRIED = 4  # batches up to this are measured however long they take
-_REPEATS = 3
 _POLL_SECONDS = 0.03
 
 
@@ -315,29 +313,34 @@ class Engine:
             request.finished.set()
 
 
-def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds: float = 0.3) -> Pace:
-    """Times the whole ensemble at growing batch sizes and keeps the fastest per row.
+def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds: float = 0.4) -> Pace:
+    """Times the whole ensemble at growing batch sizes and keeps the largest that is about as fast per row as any.
 
-    Sizes grow until a row gets clearly slower (a third), memory ends, or ``seconds`` would be exceeded. Small sizes are
-    always tried, and the first pass, which sets things up, does not count: a busy moment must not decide.
+    Every size is timed at least twice, in rounds, and its best time counts: a busy moment must not decide. Sizes whose
+    turn would take more than a quarter of ``seconds``, or that do not fit the memory, are left out. Among those within
+    15 % of the fastest the largest wins, because each batch also costs a little by itself.
     """
-    best = Pace(1, float("inf"))
-    _time_pass(model, _random_windows(1, model, device), gradient=gradient)
+    _time_pass(model, _random_windows(1, model, device), gradient=gradient)  # sets things up, does not count
+    best: dict[int, float] = {}
     until = time.perf_counter() + seconds
-    for batch in _BATCH_CANDIDATES:
-        if batch > _ALWAYS_TRIED and time.perf_counter() + _REPEATS * batch * best.row_seconds > until:
-            break
-        x = _random_windows(batch, model, device)
-        try:
-            row_seconds = min(_time_pass(model, x, gradient=gradient) for _ in range(_REPEATS)) / batch
-        except torch.OutOfMemoryError:
-            _free(device)
-            break
-        if row_seconds < best.row_seconds:
-            best = Pace(batch, row_seconds)
-        if row_seconds > 1.33 * best.row_seconds:
-            break
-    return best
+    rounds = 0
+    while rounds < 2 or (time.perf_counter() < until and rounds < 10):
+        for batch in _BATCH_CANDIDATES:
+            fastest = min(best.values(), default=0.0)
+            if best and batch > max(best) and batch * fastest > seconds / 4:
+                break
+            try:
+                row_seconds = _time_pass(model, _random_windows(batch, model, device), gradient=gradient) / batch
+            except torch.OutOfMemoryError:
+                _free(device)
+                break
+            best[batch] = min(row_seconds, best.get(batch, row_seconds))
+        rounds += 1
+    if not best:
+        raise UserError("One window of this model does not fit the device's memory; use a smaller model or the CPU.")
+    fastest = min(best.values())
+    chosen = max(batch for batch, row_seconds in best.items() if row_seconds <= 1.15 * fastest)
+    return Pace(chosen, best[chosen])
 
 
 def _random_windows(batch: int, model: Model, device: torch.device) -> Tensor:

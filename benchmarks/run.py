@@ -1,0 +1,212 @@
+"""Ours beside the peer, in one run: ``make bench`` writes benchmarks/results.json.
+
+Ours and the peer take turns, and the medians of at least five rounds are compared: the ratio (peer / ours) holds on a
+noisy machine where absolute times do not.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genome.locus import Locus
+from genome.sequence import Sequence
+from interpret.integrated_gradients import attribute, reference_windows
+from interpret.motifs import name_seqlets, warm
+from interpret.seqlets import Seqlet
+from models import registry
+from models.core import Model, ModelSpec, Target, Track
+from models.engine import Engine
+from models.predict import Components, predict
+from models.tiling import core_of, tile, windows
+
+ROUNDS = 5
+RESULTS = Path(__file__).with_name("results.json")
+LOCUS = Locus("bench", 1_000, 3_000)
+
+
+class BPNetLike(nn.Module):
+    """A dilated convolutional network of 64 filters over 2,114 bp with a counts head (459 MFLOP with its profile head)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv1d(4, 64, 21, padding=10)
+        self.dilated = nn.ModuleList(nn.Conv1d(64, 64, 3, padding=2**i, dilation=2**i) for i in range(1, 9))
+        self.counts = nn.Linear(64, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.relu(self.first(x))  # (n, 64, 2114)
+        for layer in self.dilated:
+            h = h + torch.relu(layer(h))  # (n, 64, 2114)
+        return self.counts(h.mean(2))[:, :, None]  # (n, 1, 1)
+
+
+def main() -> None:
+    """Measures every row and writes the file."""
+    rows = [prediction_and_letters(), letters_beside_captum(), *batch_choice(), motif_names(), screen_letters()]
+    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+    for row in rows:
+        print(
+            f"{row['name']:<70} {row['ours_seconds']:.4f} s   {row['peer']}: {row['peer_seconds']:.4f} s   x {row['ratio']:.2f}"
+        )
+
+
+def side_by_side(
+    name: str, ours: Callable[[], Any], peer: str, theirs: Callable[[], Any], **more: Any
+) -> dict[str, Any]:
+    """One row: medians of ours and the peer's, taken in turn after a round that does not count."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for counted in range(ROUNDS + 1):
+        for run, kept in zip((ours, theirs), times, strict=True):
+            start = time.perf_counter()
+            run()
+            if counted:
+                kept.append(time.perf_counter() - start)
+    seconds = [statistics.median(kept) for kept in times]
+    return {
+        "name": name,
+        "ours_seconds": round(seconds[0], 5),
+        "peer": peer,
+        "peer_seconds": round(seconds[1], 5),
+        "ratio": round(seconds[1] / seconds[0], 2),
+        **more,
+    }
+
+
+def random_sequence(length: int = 4_000) -> Sequence:
+    """Random DNA around the measured locus."""
+    bases = "".join(np.random.default_rng(0).choice(list("ACGT"), length))
+    return Sequence(bases, Locus("bench", 0, length))
+
+
+def prediction_and_letters() -> dict[str, Any]:
+    """A fresh 2 kb locus with the default model: prediction and letters, against the promise of one second."""
+    engine, spec, sequence = Engine(registry.load), registry.spec(registry.DEFAULT_MODEL), random_sequence()
+    run = engine.runner(spec.model_id)
+
+    def ours() -> None:
+        predict(run, spec, sequence, LOCUS)
+        attribute(run, spec, sequence, LOCUS, Target(spec.tracks[0].name))
+
+    row = side_by_side("a fresh 2 kb locus, tf-binding: prediction and letters", ours, "promised: 1 s", lambda: None)
+    return row | {"peer_seconds": 1.0, "ratio": round(1.0 / row["ours_seconds"], 2)}
+
+
+def letters_beside_captum() -> dict[str, Any]:
+    """Letters to our convergence rule, against captum's default of 50 points on the same windows and components."""
+    from captum.attr import IntegratedGradients
+
+    engine, spec, sequence = Engine(registry.load), registry.spec(registry.DEFAULT_MODEL), random_sequence()
+    run, model, target = engine.runner(spec.model_id), registry.load(spec.model_id), Target(spec.tracks[0].name)
+    found = attribute(run, spec, sequence, LOCUS, target)
+    tiling = tile(core_of(sequence, LOCUS.start, LOCUS.end), window=spec.input_length, stride=spec.input_length // 4)
+    x = windows(sequence.one_hot(), tiling)
+    reference = torch.from_numpy(reference_windows(x, "uniform", seed=0)[:, 0])
+    x_tensor = torch.from_numpy(x)
+    explain = IntegratedGradients(lambda y: model(y)[:, 0].mean(1))
+    gaps = []
+
+    def theirs() -> None:
+        _, delta = explain.attribute(x_tensor, baselines=reference, return_convergence_delta=True)
+        gaps.append(float(delta.abs().max()))
+
+    return side_by_side(
+        "letters of a 2 kb locus, tf-binding, until they add up",
+        lambda: attribute(run, spec, sequence, LOCUS, target),
+        "captum, 50 points",
+        theirs,
+        our_worst_gap=found.worst_gap,
+        our_points=found.points,
+        peer_worst_gap=gaps[-1] if gaps else None,
+    ) | {"peer_worst_gap": gaps[-1]}
+
+
+def batch_choice() -> list[dict[str, Any]]:
+    """Forward passes at the batch size that was measured, against 128 at a time."""
+    released = registry.spec(registry.DEFAULT_MODEL)
+    bpnet = ModelSpec(
+        "bpnet-like-000000000000", "bpnet-like", "", 2_114, 1, 2_114, (Track("counts", "", "", "log"),), "forward", 1
+    )
+    torch.manual_seed(0)
+    models = {released.model_id: registry.load(released.model_id), bpnet.model_id: Model(bpnet, [BPNetLike()])}
+    rows = []
+    for model_id, count in ((released.model_id, 2_048), (bpnet.model_id, 128)):
+        model = models[model_id]
+        engine = Engine(models.__getitem__)
+        bases = np.random.default_rng(0).integers(0, 4, (count, model.spec.input_length))
+        x = np.eye(4, dtype=np.float32)[bases].transpose(0, 2, 1).copy()
+
+        def theirs(model: Model = model, x: Any = x) -> None:
+            with torch.inference_mode():
+                for chunk in torch.from_numpy(x).split(128):
+                    model(chunk)
+
+        pace = engine.pace(model_id)
+        rows.append(
+            side_by_side(
+                f"{count:,} windows of {model.spec.name}, measured batch",
+                lambda e=engine, i=model_id, x=x: e.run(i, Components(), (x,)),
+                "eager torch, 128 at a time",
+                theirs,
+                batch=pace.batch,
+            )
+        )
+    return rows
+
+
+def motif_names() -> dict[str, Any]:
+    """Naming one stretch of letters with all JASPAR vertebrate motifs, warm, against memelite's TOMTOM."""
+    import torch as _torch
+    from memelite import tomtom
+
+    from interpret.jaspar import jaspar_motifs
+
+    rng = np.random.default_rng(0)
+    bases = rng.integers(0, 4, 60)
+    hypothetical = np.full((4, 60), -0.2, dtype=np.float32)
+    hypothetical[bases, np.arange(60)] = 0.6
+    hypothetical[:, :20] = hypothetical[:, 40:] = 0
+    values = hypothetical[bases, np.arange(60)]
+    seqlet = Seqlet(20, 40, "+", float(values.sum()), 1e-3)
+    warm()
+    targets = [_torch.from_numpy(m.frequencies).numpy() for m in jaspar_motifs()]
+    query = hypothetical[:, 20:40].astype(np.float64)
+    query = np.exp(query) / np.exp(query).sum(0)
+    return side_by_side(
+        "naming one stretch with all JASPAR vertebrate motifs, warm",
+        lambda: name_seqlets([seqlet], values, hypothetical, sd=1.0),
+        "memelite TOMTOM, compiled",
+        lambda: tomtom([query], targets),
+    )
+
+
+def screen_letters() -> dict[str, Any]:
+    """A thousand letters as SVG for the screen, against logomaker."""
+    import logomaker
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from app.figures.logos import LetterRow, letters_svg
+
+    rng = np.random.default_rng(0)
+    bases, values = rng.integers(0, 4, 1_000), rng.normal(size=1_000)
+    row = LetterRow("", "".join("ACGT"[b] for b in bases), values)
+    table = pd.DataFrame(np.eye(4)[bases] * values[:, None], columns=list("ACGT"))
+    return side_by_side(
+        "1,000 letters on screen",
+        lambda: letters_svg([row]),
+        "logomaker",
+        lambda: logomaker.Logo(table, ax=Figure(figsize=(100, 2)).subplots()),
+    )
+
+
+if __name__ == "__main__":
+    main()
