@@ -7,8 +7,9 @@ computed once however many sessions ask. Progress may raise to give up: the work
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -26,6 +27,7 @@ from interpret import integrated_gradients
 from interpret.effects import Effect, effect
 from interpret.integrated_gradients import Attribution
 from interpret.motifs import MotifCall, name_seqlets
+from interpret.motifs import warm as warm_motifs
 from interpret.seqlets import seqlets
 from models import registry
 from models.core import ModelSpec, Prediction, Target
@@ -281,13 +283,11 @@ def _runner(spec: ModelSpec, asker: Asker) -> Runner:
 
 def _warm() -> None:
     integrated_gradients.warm()
-    steps: list[Callable[[], object]] = []
+    warm_motifs()
     for spec in registry.specs():
         if spec.name in (registry.DEFAULT_MODEL, SIMPLE):
-            steps += [lambda s=spec: engine().pace(s.model_id)]  # type: ignore[misc]
-            steps += [lambda s=spec: engine().pace(s.model_id, gradient=True)]  # type: ignore[misc]
-    for step in steps:
-        step()
-    from interpret import motifs
-
-    motifs.warm()
+            try:
+                for gradient in (False, True):
+                    engine().pace(spec.model_id, gradient=gradient)
+            except UserError as error:  # who asks for this model is told; the others must still be warmed up
+                logging.getLogger(__name__).warning("%s cannot be used. %s", spec.model_id, error)

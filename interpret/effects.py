@@ -56,7 +56,7 @@ def effect(
     """The effect of changes on the prediction, never averaged over more than the model's own window.
 
     Both alleles start at the same base, so they stay in register: a deletion lets bases in on the right, an insertion
-    pushes some out.
+    pushes some out. The one exception is the window on screen (``shown``), which stays centred on the locus.
 
     Args:
         run: the engine, bound to a model.

@@ -25,7 +25,7 @@ Progress = Callable[[float], None]
 Priority = Literal["interactive", "batch"]
 
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
-_BATCH_CANDIDATES = (1, 4, 16, 64, 256, 1024, 4096)
+_BATCH_CANDIDATES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 _POLL_SECONDS = 0.03
 
 

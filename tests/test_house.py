@@ -19,7 +19,7 @@ def docker_steps() -> list[tuple[str, str]]:
 def test_the_dockerfile_uses_known_instructions_and_begins_with_its_base():
     steps = docker_steps()
     assert {name for name, _ in steps} <= INSTRUCTIONS
-    assert [name for name, _ in steps if name != "ARG"][0] == "FROM"
+    assert next(name for name, _ in steps if name != "ARG") == "FROM"
 
 
 def test_the_image_is_set_up_by_the_makefile_and_does_not_run_as_root():

@@ -19,6 +19,7 @@ from interpret.jaspar import Motif, jaspar_motifs, jaspar_release
 from interpret.motifs import MotifCall, benjamini_hochberg, fimo_hits, name_seqlets, query_motif, ready, warm
 from interpret.seqlets import Seqlet, raising_runs, seqlets
 from interpret.tomtom import Targets, compare
+from models import registry
 from tests.interpret.make_peer_answers import PEERS, queries, track
 
 
@@ -219,7 +220,7 @@ def test_a_preference_that_the_bases_do_not_meet_bears_no_name() -> None:
     weak = Seqlet(40, 50, "+", float(values[40:50].sum()), 1e-3)
     calls = name_seqlets([weak], values, hypothetical, sd=100.0)
     assert calls[0].label == ""
-    assert "standard deviations" in calls[0].reason
+    assert "standard deviation" in calls[0].reason
     assert calls[0].families == ()
 
 
@@ -296,6 +297,7 @@ def test_names_of_held_out_peaks_meet_their_goals() -> None:
     for name, *_ in motif_recovery.FACTORS:
         assert figures[name]["ratio_to_fimo"] >= 0.95, track
         assert figures[name]["shuffles_recovered"] < 0.05, name
+    assert figures["model_id"] == registry.spec("tf-binding").model_id, "measure again: the model has changed"
     assert figures["rules"]["floor_sd"] == naming.NAMING_FLOOR
     assert figures["rules"]["sharpness"] == naming.SHARPNESS
 

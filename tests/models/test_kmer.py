@@ -21,7 +21,7 @@ def random_model(k: int = 6) -> KmerModel:
 
 
 def summed_words(model: KmerModel, bases: str) -> list[float]:
-    k = 2 * model.half
+    k = 2 * model.half_length
     weights = model.weight.flatten(1).double()
     total = model.bias.double().clone()
     for start in range(len(bases) - k + 1):

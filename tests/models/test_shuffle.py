@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 
 def dinucleotides(bases: str) -> Counter[str]:
-    return Counter(first + second for first, second in zip(bases, bases[1:], strict=False))
+    return Counter(first + second for first, second in pairwise(bases))
 
 
 @given(bases=DNA, seed=SEEDS)
