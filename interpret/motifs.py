@@ -10,7 +10,7 @@ The rules, chosen on chromosomes that the figures in benchmarks/motif_recovery.j
    not depend on the track's unit, and columns that matter little come out flat. Flat columns (under 0.3 bits) are
    trimmed from both ends. For a seqlet that lowers the prediction the contributions are negated first.
 3. Because hypothetical contributions show a preference even where the bases do not meet it, a seqlet is named only when
-   the bases that do stand under the motif it matched add up, in its own sign, to at least 1.2 standard deviations of the
+   the bases that do stand under the motif it matched add up, in its own sign, to at least 0.8 standard deviations of the
    track.
 4. TOMTOM p-values against all JASPAR CORE vertebrate matrices (both strands) are corrected over the database by
    Benjamini and Hochberg, per query; no name above q = 0.05. Matrices within a factor of 10 of the best p are ties.
@@ -44,7 +44,7 @@ SHARPNESS = 3.0
 CERTAIN = 0.7  # of the mean of the five highest contributions: from here on the base that stands there counts alone
 FLAT_BITS = 0.3
 SHORTEST_QUERY = 4
-NAMING_FLOOR = 1.2  # standard deviations of the track
+NAMING_FLOOR = 0.8  # standard deviations of the track
 
 _LOCK = threading.Lock()
 _READY = threading.Event()
@@ -221,7 +221,7 @@ def _call(
     query, start = query_motif(seqlet, values, hypothetical)
     end = start + query.shape[1]
     sign = 1.0 if seqlet.sign == "+" else -1.0
-    lacking = f"the bases add up to less than {NAMING_FLOOR:g} standard deviations of the track"
+    lacking = f"its bases add up to less than {NAMING_FLOOR:g} standard deviations of the track"
     signed = sign * values.astype(np.float64)
     if query.shape[1] < SHORTEST_QUERY or np.maximum(signed[max(0, start - FLANK) : end + FLANK], 0).sum() < floor:
         short = query.shape[1] < SHORTEST_QUERY

@@ -304,7 +304,7 @@ def test_names_of_held_out_peaks_meet_their_goals() -> None:
 
 @pytest.mark.data
 def test_a_sample_of_validation_peaks_is_named_as_recorded_rules_promise(data: Path) -> None:
-    figures = motif_recovery.measure("tf-binding", motif_recovery.VALIDATION_CHROMS, data, most=40, scan=False)
+    figures = motif_recovery.measure("tf-binding", motif_recovery.VALIDATION_CHROMS, data, most=20, scan=False)
     for name, *_ in motif_recovery.FACTORS:
         assert figures[name]["recovered"] > 0.7, name
         assert figures[name]["shuffles_recovered"] < 0.2, name
