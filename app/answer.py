@@ -15,6 +15,8 @@ from interpret.trust import Check, Headline
 from models import registry
 from models.core import ModelSpec, Prediction
 
+MAX_READABLE = 100  # bp whose letters can be told apart on any screen
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -69,15 +71,10 @@ def answer(view: View, asker: Asker) -> Answer:
         simple=compute.simple_says(view, found.start, found.end, asker),
     )
     names = [call.label for call in calls if call.label and call.seqlet.sign == "+"]
-    said = trust.sentence(
-        view.track,
-        spec.tracks[track].unit,
-        found,
-        names,
-        row,
-        explained=explained,
-        long=len(prediction.starts) > 1,
-    )
+    long = len(prediction.starts) > 1
+    said = trust.sentence(view.track, spec.tracks[track].unit, found, names, row, explained=explained, long=long)
+    if shown.n_share == 1:
+        said = ("Nothing can be said here: every base is unknown (N).", "Look at another place, or paste the bases.")
     return Answer(
         view, spec, shown, prediction, attribution, calls, found, row, said, _notices(view, prediction, shown)
     )
@@ -85,6 +82,8 @@ def answer(view: View, asker: Asker) -> Answer:
 
 def _notices(view: View, prediction: Prediction, shown: Sequence) -> tuple[str, ...]:
     notices = [prediction.rule]
+    if MAX_READABLE < view.locus.length <= compute.MAX_LETTERS:
+        notices.append("Where letters would be too narrow to read, bars in their colours stand for them: zoom in.")
     if view.locus.length > compute.MAX_LETTERS:
         notices.append(f"Letters are shown for up to {compute.MAX_LETTERS:,} bp: zoom in to see them.")
     if shown.n_share > 0 and view.locus.start < 0:

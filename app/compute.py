@@ -228,8 +228,9 @@ def contig_digest(view: View, asker: Asker) -> str:
     """The digest of the chromosome for the link; empty for pasted bases, which the link holds or names itself."""
     if view.genome == PASTED:
         return ""
+    source = genome(view, asker)  # refuses a link made on other bases, whatever was computed before
     key = ("contig", view.genome, view.locus.chrom)
-    return cache().get(key, lambda: genome(view, asker).contig_digest(view.locus.chrom), wait=asker.wait)
+    return cache().get(key, lambda: source.contig_digest(view.locus.chrom), wait=asker.wait)
 
 
 def store_bases(bases: str) -> str:

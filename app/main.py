@@ -11,6 +11,6 @@ from app.widgets import STYLE
 
 ICON = Path(__file__).resolve().parent.parent / "assets" / "icon.png"
 
-st.set_page_config(page_title="Cislens", page_icon=str(ICON), layout="wide", initial_sidebar_state="expanded")
+st.set_page_config(page_title="Cislens", page_icon=str(ICON), layout="wide", initial_sidebar_state="auto")
 st.html(STYLE)
 locus.show()

@@ -14,6 +14,16 @@ from interpret.trust import HOW, Check
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!~>|$:<&])")
 
+# What a unit means to somebody who has never met it: on hover, and under How?
+UNITS = {
+    "log odds": (
+        "How much more a sequence looks like the bound than like the unbound sequences that the model learned from, as a "
+        "natural logarithm: 0 is undecided, 2 is about 7 to 1, 5 about 150 to 1. Bound sequences are far rarer in a "
+        "genome than they were in training, so along a long locus a value just above 0 is weak evidence. It is not a "
+        "measured amount of binding, and it knows nothing of the cell type."
+    )
+}
+
 STYLE = """
 <style>
 :root { --line:#e2e8f0; --ink:#0f172a; --soft:#64748b; --accent:#0284c7; }
@@ -32,6 +42,23 @@ STYLE = """
 .cl-good { background:#f0fdfa; border-color:#99f6e4; color:#134e4a; }
 .cl-caution { background:#fffbeb; border-color:#fcd34d; color:#713f12; }
 .cl-bad { background:#fff1f2; border-color:#fda4af; color:#881337; }
+[data-testid="stSelectbox"] [role="group"], [data-testid="stTextInputRootElement"],
+[data-testid="stTextInputRootElement"] > div, [data-testid="stTextInputRootElement"] input,
+[data-testid="stTextArea"] textarea { background:#fff; }
+.st-key-search-row [data-testid="stColumn"]:has([data-testid="stPopover"]) { flex:0 0 auto; min-width:7rem; }
+.st-key-search-row [data-testid="stForm"] [data-testid="stHorizontalBlock"] { flex-wrap:nowrap; }
+.st-key-search-row [data-testid="stForm"] [data-testid="stColumn"] { min-width:0; }
+.st-key-search-row [data-testid="stForm"] [data-testid="stColumn"]:last-child { flex:0 0 auto; min-width:4.6rem; }
+.st-key-search-row button { white-space:nowrap; }
+.st-key-trust > [data-testid="stHorizontalBlock"], .st-key-trust { flex-wrap:nowrap !important; }
+@media (min-width:641px) {
+  .st-key-search-row > div > [data-testid="stHorizontalBlock"] { flex-wrap:nowrap; }
+  .st-key-search-row > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:first-child { min-width:0; }
+}
+@media (max-width:640px) {
+  .stMainBlockContainer { padding: 2.6rem 1rem 3rem; }
+  .st-key-search-row [data-testid="stColumn"]:has([data-testid="stPopover"]) { flex:1 1 40%; }
+}
 .cl-edit { display:flex; justify-content:space-between; padding:.2rem 0; font-size:.95rem; color:var(--ink);
   font-variant-numeric: tabular-nums; }
 .cl-up { color:#0369a1; font-weight:600; } .cl-down { color:#c2410c; font-weight:600; }

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-_KEPT = {"CISLENS_DATA", "CISLENS_DEVICE", "CISLENS_CHROMIUM", "CISLENS_NO_SKIPS"}
+_KEPT = {"CISLENS_DATA", "CISLENS_DEVICE", "CISLENS_CHROMIUM", "CISLENS_NO_SKIPS", "CISLENS_SCREENSHOT"}
+_KEPT |= {"CISLENS_TEST_PATIENCE"}
 _LOCAL = {"127.0.0.1", "::1", "localhost", "0.0.0.0", "", None}
 
 

@@ -11,7 +11,7 @@ from app.examples import EXAMPLES
 from app.figures import letters, tracks
 from app.screens import edit, motif_panel, paste, provenance, share, sidebar, state, user_tracks
 from app.view import View
-from app.widgets import chips, problem, progress_in, said, text
+from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
 from genome.catalog import RemoteNotAllowed
 from genome.errors import UserError
@@ -74,6 +74,7 @@ def _find(typed: str, view: View) -> None:
     except UserError as error:
         problem(str(error))
     else:
+        st.session_state.pop("search_follows", None)  # the box shows the place found, also where it is the same place
         st.rerun()
 
 
@@ -105,11 +106,12 @@ def _answer(view: View) -> None:
     asker = state.asker()
     found = answers.answer(view, compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing")))
     top.html(said(*found.said))
-    with strip.container(horizontal=True, vertical_alignment="center"):
+    with strip.container(horizontal=True, vertical_alignment="center", key="trust"):
         st.html(chips(found.checks), width="stretch")
         with st.popover("How?", type="tertiary"):
-            for name, words in HOW.items():
-                st.markdown(f"**{name}.** {text(words, 600)}")
+            unit = found.spec.tracks[found.spec.track_index(found.view.track)].unit
+            for name, words in (({unit.capitalize(): UNITS[unit]} if unit in UNITS else {}) | HOW).items():
+                st.markdown(f"**{text(name)}.** {text(words, 600)}")
     state.go(found.view)
     _browser(found, asker)
     names = ("Edit", "Motifs", "Your tracks", "Provenance")

@@ -36,7 +36,7 @@ def _row(found: Answer, call: MotifCall) -> None:
     start, end = tracks.genome_stretch(attribution, call.start, call.end)
     words, picture = st.columns([0.36, 0.64], vertical_alignment="center")
     with words:
-        direction = "raise" if call.seqlet.sign == "+" else "lower"
+        direction = "raise" if call.contribution > 0 else "lower"
         st.markdown(
             f"**{text(call.label or 'No name')}**  \n{start + 1:,}–{end:,}: these bases {direction} the prediction by "
             f"{signed(abs(call.contribution))}"
@@ -51,7 +51,7 @@ def _row(found: Answer, call: MotifCall) -> None:
                 more = f" and {len(call.ties) - 8} more" if len(call.ties) > 8 else ""
                 st.caption(f"Fits about as well: {names}{more}.")
         else:
-            st.caption(text(call.reason))
+            st.caption(text(call.reason[:1].upper() + call.reason[1:].rstrip(".") + "."))
     with picture:
         part = attribution.sequence.part(*attribution.whole)
         values = attribution.values[slice(*attribution.whole)]

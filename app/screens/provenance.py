@@ -16,7 +16,10 @@ def show(found: Answer) -> None:
         facts = export.attribution_provenance(view, found.attribution, contig_digest=view.contig)
     else:
         facts = export.provenance(view, found.spec, contig_digest=view.contig)
-    rows = "\n".join(f"| {name.replace('_', ' ')} | {text(value) or '—'} |" for name, value in facts.items())
+    rows = "\n".join(
+        f"| {name.replace('_', ' ')} | {text(value) if value not in ('', [], (), None) else '—'} |"
+        for name, value in facts.items()
+    )
     st.markdown(f"| What | Value |\n|---|---|\n{rows}")
     st.markdown("**For a methods section**")
     st.code(export.methods_paragraph(view, found.spec, found.attribution), language=None, wrap_lines=True)

@@ -31,7 +31,7 @@ def copy_link(view: View) -> None:
             problem(str(error))
             return
         st.code(whole.link(state.address()), language=None, wrap_lines=True)
-        st.caption(text(state.link_notice(whole)))
+        st.caption(text(f"The icon at its right end copies it. {state.link_notice(whole)}"))
 
 
 def take_away(view: View) -> None:

@@ -10,7 +10,7 @@ from app.examples import EXAMPLES, first_place
 from app.export import RESEARCH_USE
 from app.screens import state
 from app.view import MAX_SEED, METHODS, PASTED, View
-from app.widgets import text
+from app.widgets import UNITS, text
 from genome import catalog
 from genome.locus import parse_locus
 from interpret.integrated_gradients import BASELINES, N_SHUFFLES
@@ -31,13 +31,21 @@ def show(view: View) -> None:
         _genome(view)
         spec = registry.spec(view.model)
         names = [found.model_id for found in registry.specs()]
+        help_unit = UNITS.get(spec.tracks[0].unit)
         if spec.model_id not in names:
             names.append(spec.model_id)
-        st.selectbox("Model", names, key="model", on_change=_changed, args=(view, "model"))
+        st.selectbox("Model", names, format_func=_model_name, key="model", on_change=_changed, args=(view, "model"))
         members = f"{spec.n_members} members" if spec.n_members > 1 else "1 member"
-        st.caption(f"{text(spec.title)} · {spec.input_length} bp window · {members} · {text(spec.tracks[0].unit)}")
+        unit = text(spec.tracks[0].unit)
+        st.caption(f"{text(spec.title)} · {spec.input_length} bp window · {members} · {unit}", help=help_unit)
         st.selectbox("Track", [t.name for t in spec.tracks], key="track", on_change=_changed, args=(view, "track"))
-        st.selectbox("Explain with", list(METHODS), format_func=lambda m: METHODS[m].capitalize(), key="method")
+        st.selectbox(
+            "Explain with",
+            list(METHODS),
+            format_func=lambda m: METHODS[m].capitalize(),
+            key="method",
+            help="Shares the prediction out among the bases: what each one adds on the way from the reference to here.",
+        )
         st.selectbox(
             "Reference",
             BASELINES,
@@ -45,13 +53,15 @@ def show(view: View) -> None:
             key="baseline",
             on_change=_changed,
             args=(view, "baseline"),
-            help="What the sequence is compared with. Uniform: a sequence that says nothing. Zeros: as many papers do.",
+            help="What the sequence is compared with. Uniform: a quarter of each base everywhere. Zeros: no base at all, "
+            "as in many papers. Shuffles: the same bases in another order; slower, and it depends on the seed.",
         )
         if view.baseline == "shuffled":
             st.number_input("Seed", 0, MAX_SEED, key="seed", on_change=_changed, args=(view, "seed"))
         st.selectbox("Letter colours", ["safe", "classic"], format_func=_palette_name, key="palette")
         strands = "both strands" if len(spec.strands) > 1 else "forward strand"
-        st.caption(f"Reference {view.baseline} · seed {view.seed} · {strands}")
+        seed = f" · seed {view.seed}" if view.baseline == "shuffled" else ""
+        st.caption(f"Read on {strands}{seed}")
         with st.popover("About this model", width="stretch"):
             st.markdown(spec.card or text(spec.origin) or "This model has no card.")
         st.caption(RESEARCH_USE)
@@ -104,6 +114,12 @@ def _changed(view: View, key: str) -> None:
     else:
         view = replace(view, **{key: value})
     state.go(view)
+
+
+def _model_name(model_id: str) -> str:
+    """Name and version apart, as people read them."""
+    name, _, version = model_id.rpartition("-")
+    return f"{name} · {version}"
 
 
 def _palette_name(palette: str) -> str:

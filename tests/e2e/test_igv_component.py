@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +12,10 @@ from xml.etree import ElementTree
 import pytest
 
 from app.components import igv
-
-playwright = pytest.importorskip("playwright.sync_api", reason="pip install playwright to run the browser tests")
+from tests.e2e.conftest import PATIENCE, ROWS, chromium, free_port, server
 
 pytestmark = pytest.mark.browser
 
-ROOT = Path(__file__).parents[2]
 HOSTILE = '<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>'
 PAGE = f"""
 import numpy as np
@@ -77,13 +69,6 @@ st.text("|".join(str(x) for x in ("state", locus, st.session_state.get("clicked"
 """
 
 
-def chromium() -> str:
-    found = os.environ.get("CISLENS_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    if not found:
-        pytest.skip("no Chromium: apt-get install chromium, or name one in CISLENS_CHROMIUM")
-    return found
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     chromium()
@@ -91,9 +76,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip("igv.js is not installed: run make setup")
     page = tmp_path_factory.mktemp("page") / "page.py"
     page.write_text(PAGE, encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     options = {
         "address": "127.0.0.1",
         "port": port,
@@ -103,33 +86,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     flags = [f"--server.{name}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", "streamlit", "run", str(page), "--browser.gatherUsageStats=false", *flags]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/lens/_stcore/health", server)
+    with server(command, f"http://127.0.0.1:{port}/lens/_stcore/health"):
         yield f"http://127.0.0.1:{port}/lens"
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(address, timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            assert server.poll() is None, "the server ended"
-            time.sleep(0.1)
-    raise AssertionError("the server did not start")
-
-
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Screen:
@@ -175,11 +133,6 @@ class Screen:
         return rows, self.page.evaluate(f"{ROWS}.map((row) => !!row.querySelector('canvas').old)")
 
 
-ROWS = """[...document.querySelectorAll('[data-testid="stBidiComponentIsolated"], [data-testid="stBidiComponent"], div')]
-  .map((e) => e.shadowRoot?.querySelector('.stage')).filter(Boolean)
-  .flatMap((stage) => [...stage.shadowRoot.querySelectorAll('.igv-viewport[data-track-type="cislens"]')])"""
-
-
 @pytest.fixture
 def screen(chrome: Any, address: str) -> Iterator[Screen]:
     context = chrome.new_context(viewport={"width": 1200, "height": 900})
@@ -191,7 +144,7 @@ def screen(chrome: Any, address: str) -> Iterator[Screen]:
 
 
 def test_the_browser_is_ready_within_half_a_second_and_loads_only_from_its_own_server(screen: Screen) -> None:
-    assert int(screen.host.get_attribute("data-ready-ms")) < 500 * float(os.environ.get("CISLENS_TEST_PATIENCE", "4"))
+    assert int(screen.host.get_attribute("data-ready-ms")) < 500 * PATIENCE
     assert screen.place() == "chr22:10,001-10,100"
     assert any("igv.esm.min.js" in url for url in screen.requests)
     assert "Predicted" in screen.host.get_attribute("aria-label")
@@ -306,7 +259,7 @@ def test_a_megabase_of_twenty_thousand_bins_is_shown_promptly(screen: Screen) ->
     screen.press("Long")
     screen.settle()
     assert screen.place() == screen.state()[0] == "chr22:2,000,001-3,000,000"
-    assert int(screen.host.get_attribute("data-update-ms")) < 500 * float(os.environ.get("CISLENS_TEST_PATIENCE", "4"))
+    assert int(screen.host.get_attribute("data-update-ms")) < 500 * PATIENCE
     screen.page.get_by_label("Zoom out").click()
     screen.settle()
     assert screen.state()[0] == "chr22:2,000,001-3,000,000"
