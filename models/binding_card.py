@@ -83,7 +83,9 @@ def card(spec: ModelSpec, scores: dict[str, Any], baseline: list[dict[str, Any]]
 
 def _summary(spec: ModelSpec, scores: dict[str, Any]) -> str:
     cost = scores["cost"]
-    tracks = "; ".join(f"{track.name} ({track.unit}, standard deviation on validation rows {track.sd:.2f})" for track in spec.tracks)
+    tracks = "; ".join(
+        f"{track.name} ({track.unit}, standard deviation on validation rows {track.sd:.2f})" for track in spec.tracks
+    )
     return f"""\
 | | |
 |---|---|
@@ -96,7 +98,7 @@ def _summary(spec: ModelSpec, scores: dict[str, Any]) -> str:
 def _data(scores: dict[str, Any]) -> str:
     rows = scores["rows"]
     lines = [
-        f"| {name} | {rows[name]['CTCF']:,} | {rows[name]['PU.1']:,} | {rows[name]['background'] or 'see below':{','if rows[name]['background'] else ''}} |"
+        f"| {name} | {rows[name]['CTCF']:,} | {rows[name]['PU.1']:,} | {rows[name]['background'] or 'see below':{',' if rows[name]['background'] else ''}} |"
         for name in ("train", "validation", "test")
     ]
     dropped = rows["dropped"]
@@ -115,7 +117,11 @@ def _scores(name: str, scores: list[dict[str, Any]], baseline: list[dict[str, An
         cells += [_figure(own["auroc"]), _figure(own["auprc"])]
         cells += [f"{own['called_positive']:.1%} / {own['called_negative']:.1%}"]
         if compared:
-            cells += [f"{base['auroc']['value']:.3f}", f"{base['auprc']['value']:.3f}", _figure(own["auroc_above_simple"])]
+            cells += [
+                f"{base['auroc']['value']:.3f}",
+                f"{base['auprc']['value']:.3f}",
+                _figure(own["auroc_above_simple"]),
+            ]
         lines.append(f"| {' | '.join(cells)} |")
     note = (
         "Held-out peaks of chr20 and chr22, with 95 % bootstrap intervals (1,000 resamples of windows; differences on the same "

@@ -189,7 +189,7 @@ def sampled_background(background: Rows, peaks: Rows, *, ratio: int, gc_matched:
     carried = 0
     for step in np.argsort(-wanted, kind="stable"):
         pool = np.flatnonzero(bins == step)
-        take = min(int(wanted[step]) , len(pool))
+        take = min(int(wanted[step]), len(pool))
         carried += int(wanted[step]) - take
         picked.append(random.choice(pool, take, replace=False))
     if carried > 0.02 * wanted.sum():
@@ -223,7 +223,7 @@ def shares_kmer(words: Kmers, others: Kmers) -> Flags:
     """bool (n,): which rows of words (n, words) hold a word of ``others``."""
     known = np.unique(others)
     known = known[known != _NO_KMER]
-    return np.isin(words, known).any(axis=1)
+    return np.asarray(np.isin(words, known).any(axis=1))
 
 
 def near_peaks(chroms: npt.NDArray[np.str_], starts: npt.NDArray[np.int64], peaks: Rows, *, within: int) -> Flags:
@@ -245,7 +245,9 @@ def read_fasta(path: Path) -> list[tuple[str, str]]:
         UserError: when the file is missing.
     """
     if not path.is_file():
-        raise UserError(f"The file {path.name} is not in the data folder; set CISLENS_DATA to the folder that holds it.")
+        raise UserError(
+            f"The file {path.name} is not in the data folder; set CISLENS_DATA to the folder that holds it."
+        )
     with gzip.open(path, "rt", encoding="ascii") as handle:
         records = handle.read().split(">")[1:]
     return [(head.strip(), body.replace("\n", "")) for head, _, body in (record.partition("\n") for record in records)]

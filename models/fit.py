@@ -147,7 +147,9 @@ def encoded(codes: Codes) -> Tensor:
     return one_hot.transpose(1, 2).to(torch.float32)
 
 
-def calibration(scores: npt.NDArray[np.floating], rows: Rows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def calibration(
+    scores: npt.NDArray[np.floating], rows: Rows
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The slope and intercept (tracks,) that turn scores (n, tracks) into log odds at even odds of bound and unbound.
 
     Logistic regression of known labels. Peaks weigh one half; unbound rows the other, in equal parts over the kinds of row
@@ -161,7 +163,10 @@ def _even_weights(rows: Rows, factor: int) -> npt.NDArray[np.float64]:
     """float64 (n,), sums to one; zero for unknown rows and shuffles of the other factor's peaks."""
     labels = rows.labels[:, factor]
     bound = labels == 1
-    groups = [(labels == 0) & (rows.kinds == kind) & ((rows.kinds == PEAK) | (rows.factors != 1 - factor)) for kind in range(3)]
+    groups = [
+        (labels == 0) & (rows.kinds == kind) & ((rows.kinds == PEAK) | (rows.factors != 1 - factor))
+        for kind in range(3)
+    ]
     weights = np.where(bound, 0.5 / max(bound.sum(), 1), 0.0)
     present = [group for group in groups if group.any()]
     for group in present:
@@ -248,14 +253,14 @@ def _hidden(
 ) -> tuple[Codes, npt.NDArray[np.float32]]:
     """Some rows with N instead of their flanks (same labels), and some that are N throughout (unbound)."""
     n, length = codes.shape
-    start = random.integers(0, 3 * length // 10, n)
-    end = random.integers(7 * length // 10, length, n)
-    cut = random.random(n) < recipe.cut_share
-    blank = random.random(n) < recipe.blank_share
+    start = random.integers(0, 3 * length // 10, (n, 1))
+    end = random.integers(7 * length // 10, length, (n, 1))
+    cut = random.random((n, 1)) < recipe.cut_share
+    blank = random.random((n, 1)) < recipe.blank_share
     places = np.arange(length)
-    outside = (places < start[:, None]) | (places > end[:, None])
-    unknown = (outside & cut[:, None]) | blank[:, None]
-    return np.where(unknown, np.int8(N_CODE), codes), np.where(blank[:, None], np.float32(0), labels)
+    outside = (places < start) | (places > end)
+    unknown = (outside & cut) | blank
+    return np.where(unknown, np.int8(N_CODE), codes), np.where(blank, np.float32(0), labels)
 
 
 def _loss(scores: Tensor, labels: Tensor, smoothing: float) -> Tensor:
@@ -282,7 +287,9 @@ def _save(fit: Fit, path: Path, recipe: Recipe) -> None:
     progress = json.dumps({"epoch": fit.epoch, "best": fit.best, "history": fit.history, "recipe": asdict(recipe)})
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
-    save_file({name: value.detach().clone().contiguous() for name, value in tensors.items()}, partial, {"fit": progress})
+    save_file(
+        {name: value.detach().clone().contiguous() for name, value in tensors.items()}, partial, {"fit": progress}
+    )
     os.replace(partial, path)
 
 

@@ -21,15 +21,15 @@ class KmerModel(nn.Module):
         super().__init__()
         if k < 2 or k % 2:
             raise ValueError(f"{k=} must be even")
-        self.n_tracks, self.half = n_tracks, k // 2
-        self.weight = nn.Parameter(torch.zeros(n_tracks, 4**self.half, 4**self.half))
+        self.half_length = k // 2
+        self.weight = nn.Parameter(torch.zeros(n_tracks, 4**self.half_length, 4**self.half_length))
         self.bias = nn.Parameter(torch.zeros(n_tracks))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, n_tracks, 1) log odds."""
         halves = self._half_words(x)  # (n, 4^half, length - half + 1), rows in order of the letters, first slowest
-        first = halves[:, :, : -self.half]  # (n, 4^half, words)
-        second = halves[:, :, self.half :]  # (n, 4^half, words)
+        first = halves[:, :, : -self.half_length]  # (n, 4^half, words)
+        second = halves[:, :, self.half_length :]  # (n, 4^half, words)
         pairs = first @ second.transpose(1, 2)  # (n, 4^half, 4^half): how often each word occurs
         return (pairs.flatten(1) @ self.weight.flatten(1).T + self.bias)[:, :, None]
 
@@ -42,7 +42,7 @@ class KmerModel(nn.Module):
     def _half_words(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, 4^half, length - half + 1): which half word starts at each position."""
         words = x
-        for offset in range(1, self.half):
+        for offset in range(1, self.half_length):
             kept = words[:, :, :-1]
             words = (kept[:, :, None] * x[:, None, :, offset:]).flatten(1, 2)
         return words

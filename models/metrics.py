@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,18 @@ def bootstrap_auroc(
     Returns:
         float64 (models, n_resamples).
     """
-    return np.array([_weighted_auroc(high, low, n_resamples, seed) for high, low in zip(positive, negative, strict=True)])
+    return np.array(
+        [_weighted_auroc(high, low, n_resamples, seed) for high, low in zip(positive, negative, strict=True)]
+    )
 
 
 def bootstrap_auprc(
     positive: npt.NDArray[np.floating], negative: npt.NDArray[np.floating], *, n_resamples: int = 1000, seed: int = 0
 ) -> npt.NDArray[np.float64]:
     """AUPRC of several models on the same resampled rows; arguments and result as ``bootstrap_auroc``."""
-    return np.array([_weighted_auprc(high, low, n_resamples, seed) for high, low in zip(positive, negative, strict=True)])
+    return np.array(
+        [_weighted_auprc(high, low, n_resamples, seed) for high, low in zip(positive, negative, strict=True)]
+    )
 
 
 def interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
@@ -113,7 +119,7 @@ def _weighted_auprc(
     return areas
 
 
-def _draws(n: int, m: int, n_resamples: int, seed: int):  # type: ignore[no-untyped-def]
+def _draws(n: int, m: int, n_resamples: int, seed: int) -> Iterator[tuple[Counts, Counts]]:
     """Yields how often each of n bound and m unbound windows is drawn, one pair of int64 arrays per resample."""
     random = np.random.default_rng(seed)
     for _ in range(n_resamples):

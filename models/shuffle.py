@@ -107,8 +107,7 @@ def _draw_trees(
             continue
         # A base that does not occur may hang on the root in one way only, so that it changes no weight.
         table = counts[rows]
-        row, base = np.nonzero(missing[rows])
-        table[row, base, root] = 1.0
+        table[..., root][missing[rows]] = 1.0
         trees = _trees(root)
         weights = np.ones((len(rows), len(trees)))
         for base in range(4):
@@ -116,7 +115,7 @@ def _draw_trees(
                 weights *= table[:, base, trees[:, base]]
         heights = weights.cumsum(axis=1)
         draw = random.random(len(rows)) * heights[:, -1]
-        picked = trees[(draw[:, None] >= heights).sum(axis=1)]
+        picked = trees[(draw[:, None] >= heights[:, :-1]).sum(axis=1)]
         chosen[rows] = np.where(missing[rows] | (np.arange(4) == root), -1, picked)
     return chosen
 

@@ -28,8 +28,9 @@ class NormedConvolution(nn.Module):
         """(n, channels, positions) -> (n, filters, positions - length + 1)."""
         if self.training:
             return self.norm(self.convolution(x))  # type: ignore[no-any-return]
-        scale = self.norm.weight * torch.rsqrt(self.norm.running_var + self.norm.eps)  # type: ignore[operator]
-        offset = self.norm.bias - self.norm.running_mean * scale
+        mean, variance = self.norm.get_buffer("running_mean"), self.norm.get_buffer("running_var")
+        scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
+        offset = self.norm.bias - mean * scale
         return F.conv1d(x, self.convolution.weight * scale[:, None, None], offset)
 
 

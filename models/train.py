@@ -98,7 +98,13 @@ def with_shuffles(rows: Rows, *, seed: int = VALIDATION_SEED) -> Rows:
 def model_spec(recipe: Recipe, sds: tuple[float, ...]) -> ModelSpec:
     """What a model of this recipe says about itself; ``sds`` are the tracks' standard deviations on validation rows."""
     tracks = tuple(
-        Track(name=f"{factor} binding", assay="ChIP-seq peaks", biosample="not stated by the source", unit="log odds", sd=sd)
+        Track(
+            name=f"{factor} binding",
+            assay="ChIP-seq peaks",
+            biosample="not stated by the source",
+            unit="log odds",
+            sd=sd,
+        )
         for factor, sd in zip(FACTORS, sds, strict=True)
     )
     return ModelSpec(
@@ -152,8 +158,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Trains the model that is named on the command line."""
     parser = argparse.ArgumentParser(prog="python -m models.train", description="Train tf-binding or simple.")
     parser.add_argument("model", choices=sorted(RECIPES))
-    parser.add_argument("--out", type=Path, default=Path("assets/models"), help="folder that receives the model's folder")
-    parser.add_argument("--work", type=Path, default=Path("build/train"), help="folder for the states of unfinished fits")
+    parser.add_argument(
+        "--out", type=Path, default=Path("assets/models"), help="folder that receives the model's folder"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/train"), help="folder for the states of unfinished fits"
+    )
     parser.add_argument("--epochs", type=int, help="passes over the data, when not those of the recipe")
     parser.add_argument("--workers", type=int, default=2, help="members fitted at the same time, one core each")
     chosen = parser.parse_args(arguments)
@@ -165,7 +175,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{recipe.name} is in {folder}; python -m models.held_out {recipe.name} scores it on the held-out rows.")
+    print(f"{recipe.name} is in {folder}; python -m models.held_out scores it on the held-out rows.")
     return 0
 
 
