@@ -130,7 +130,7 @@ def test_the_letters_of_a_base_do_not_depend_on_where_the_screen_was_moved_to():
     left = attribute(run, model.spec, sequence, Locus("toy", 1101, 1231), Target("one"))
     right = attribute(run, model.spec, sequence, Locus("toy", 1142, 1300), Target("one"))
     letters = [
-        {int(p): v for p, v in zip(found.sequence.positions[slice(*found.core)], found.values[slice(*found.core)])}
+        dict(zip(found.sequence.positions[slice(*found.core)], found.values[slice(*found.core)], strict=True))
         for found in (left, right)
     ]
     shared = set(letters[0]) & set(letters[1])

@@ -247,9 +247,9 @@ def test_only_the_engine_calls_a_model():
     for path in [p for folder in ("genome", "interpret", "models", "app") for p in (root / folder).rglob("*.py")]:
         name = path.relative_to(root).as_posix()
         if name not in allowed:
-            assert not re.search(r"\bregistry\.load\(|\bmodel\.component\(", path.read_text()) or name == "app/compute.py", (
-                name
-            )
+            assert (
+                not re.search(r"\bregistry\.load\(|\bmodel\.component\(", path.read_text()) or name == "app/compute.py"
+            ), name
 
 
 def test_waiting_threads_are_not_stopped_by_a_slow_one():
