@@ -20,6 +20,7 @@ Level = Literal["good", "caution", "bad"]
 STRANDS_GOOD, STRANDS_BAD = 0.8, 0.5
 MEMBERS_GOOD, MEMBERS_BAD = 0.25, 0.75  # spread between members, in standard deviations of the track
 N_BAD = 0.10
+WEAK = 1.0  # log odds below which a positive prediction is called weak
 HOW = {
     "Adds up": (
         "The contributions of all bases should sum to the prediction minus the prediction of the reference. The gap is "
@@ -138,12 +139,14 @@ def sentence(
         explained: whether letters were computed.
         long: whether several windows were asked.
     """
-    where = f" at {found.start + 1:,}–{found.end:,}" if long else ""
-    strongest = "strongest " if long else ""
-    if found.value > 0:
-        first = f"{track} is predicted{where} ({strongest}{unit} {signed(found.value)})."
+    where = f", strongest at {found.start + 1:,}–{found.end:,}" if long else ""
+    highest = "at most " if long else ""
+    if found.value >= WEAK:
+        first = f"{track} is predicted{where} ({unit} {signed(found.value)})."
+    elif found.value > 0:
+        first = f"{track} is weakly predicted{where} ({unit} {signed(found.value)}, near even odds)."
     else:
-        first = f"No {track} is predicted here ({strongest}{unit} {signed(found.value)})."
+        first = f"No {track} is predicted here ({highest}{unit} {signed(found.value)})."
     parts = []
     if explained and found.value > 0:
         parts.append(_elements(motifs))

@@ -64,6 +64,8 @@ def show(view: View) -> None:
         st.caption(f"Read on {strands}{seed}")
         with st.popover("About this model", width="stretch"):
             st.markdown(spec.card or text(spec.origin) or "This model has no card.")
+        for fault in registry.problems():
+            st.caption(f"A model is left out: {text(fault)}")
         st.caption(RESEARCH_USE)
 
 

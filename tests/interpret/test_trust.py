@@ -196,7 +196,12 @@ def test_a_sound_positive_answer_is_said_in_full():
 
 def test_a_long_locus_says_where_in_1_based_inclusive_positions():
     first, _ = said(headline_of(), row_of(attribution=attribution_of()), long=True)
-    assert first == "CTCF binding is predicted at 1,000–1,099 (strongest log odds 4.0)."
+    assert first == "CTCF binding is predicted, strongest at 1,000–1,099 (log odds 4.0)."
+
+
+def test_a_value_near_even_odds_is_called_weak():
+    first, _ = said(headline_of(0.4, (0.4,)), row_of(headline_of(0.4, (0.4,)), attribution_of()))
+    assert first == "CTCF binding is weakly predicted (log odds 0.4, near even odds)."
 
 
 @pytest.mark.parametrize("value", [-3.25, -0.01, 0.0])
