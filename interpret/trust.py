@@ -20,7 +20,10 @@ Level = Literal["good", "caution", "bad"]
 STRANDS_GOOD, STRANDS_BAD = 0.8, 0.5
 MEMBERS_GOOD, MEMBERS_BAD = 0.25, 0.75  # spread between members, in standard deviations of the track
 N_BAD = 0.10
+N_GOOD = 0.001
 WEAK = 1.0  # log odds below which a positive prediction is called weak
+LOG_ODDS = "log odds"
+CHECKED = 6.0  # log odds beyond which too few validation rows lie to check them: only their order means something
 HOW = {
     "Adds up": (
         "The contributions of all bases should sum to the prediction minus the prediction of the reference. The gap is "
@@ -36,7 +39,7 @@ HOW = {
         f"predictions at the strongest place: good up to {MEMBERS_GOOD}, bad above {MEMBERS_BAD} standard deviations of "
         "the track, or when they disagree about the sign."
     ),
-    "Unknown bases": f"The share of N among the bases that were read: any is a caution, above {N_BAD:.0%} is bad.",
+    "Unknown bases": f"The share of N among the bases that were read: from {N_GOOD:.1%} a caution, above {N_BAD:.0%} bad.",
     "Simple model": (
         "What an additive model of six-letter words, trained on the same data, says of the same window. Where the two "
         "differ in sign, the network sees something that single words do not explain, or is wrong."
@@ -140,13 +143,15 @@ def sentence(
         long: whether several windows were asked.
     """
     where = f", strongest at {found.start + 1:,}–{found.end:,}" if long else ""
-    highest = "at most " if long else ""
+    amount = f"{unit} {signed(found.value)}"
+    if unit == LOG_ODDS and abs(found.value) > CHECKED:
+        amount += f", beyond the checked range of ±{CHECKED:.0f}"
     if found.value >= WEAK:
-        first = f"{track} is predicted{where} ({unit} {signed(found.value)})."
+        first = f"{track} is predicted{where} ({amount})."
     elif found.value > 0:
-        first = f"{track} is weakly predicted{where} ({unit} {signed(found.value)}, near even odds)."
+        first = f"{track} is weakly predicted{where} ({amount}, near even odds)."
     else:
-        first = f"No {track} is predicted here ({highest}{unit} {signed(found.value)})."
+        first = f"No {track} is predicted here ({'at most ' if long else ''}{amount})."
     parts = []
     if explained and found.value > 0:
         parts.append(_elements(motifs))
@@ -228,6 +233,8 @@ def _simple(found: Headline, simple: float) -> Check:
 def _unknown(n_share: float) -> Check:
     if n_share == 0:
         return Check("Unknown bases", "Unknown bases", "none", "good")
+    if n_share < N_GOOD:
+        return Check("Unknown bases", "Unknown bases", f"under {N_GOOD:.1%}", "good")
     level: Level = "caution" if n_share <= N_BAD else "bad"
     return Check(
         "Unknown bases", "Unknown bases", f"{n_share:.1%}", level, f"{n_share:.1%} of the bases are unknown (N)"

@@ -53,8 +53,8 @@ _LIMITS = """\
   overlap, so that each base is seen in several places.
 - Log odds assume that a window is as likely bound as not (even odds), with unbound windows in equal parts of shuffles of the
   factor's peaks, the other factor's peaks and background: slope and intercept were fitted so on validation rows. For odds of 1
-  in 100 add log(1/99) = -4.6. Beyond about -6 and +6 there are too few rows to check; repeated artificial motifs give
-  numbers far outside.
+  in 100 add log(1/99) = -4.6. On validation rows stated and observed log odds agree between -4 and +4. Larger numbers say
+  "a stronger motif", not a larger chance: above +4 the network says 9 on average where 5 to 6 was observed.
 - N adds nothing known: training saw windows cut short by N, and windows of N alone as unbound.
 - Members differ in seed only, not in data: their spread shows the uncertainty of fitting, not of sampling.
 - For research only, not for diagnosis.
