@@ -385,12 +385,13 @@ def test_a_gene_of_a_real_genome_is_found(chrome: Any, hg19: str, gene: str) -> 
     visitor.leave()
 
 
-@pytest.mark.skipif(
-    not os.environ.get("CISLENS_SCREENSHOT"), reason="set CISLENS_SCREENSHOT=1 to take the picture anew"
-)
-def test_the_picture_of_the_readme(chrome: Any, address: str, request: pytest.FixtureRequest) -> None:
+def test_the_picture_of_the_readme(chrome: Any, address: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Takes it; with CISLENS_SCREENSHOT=1 it becomes the new assets/screenshot.png."""
     real = bool(os.environ.get("CISLENS_DATA"))
-    visitor = Visitor(chrome, request.getfixturevalue("hg19") if real else address, height=960)
+    visitor = Visitor(chrome, request.getfixturevalue("hg19") if real else address, height=1080)
     visitor.open(link("chr22:19958100-19958259", genome="hg19") if real else link("sb1:58351-58510"))
-    visitor.page.screenshot(path=ROOT / "assets" / "screenshot.png")
+    folder = ROOT / "assets" if os.environ.get("CISLENS_SCREENSHOT") else tmp_path
+    visitor.page.screenshot(path=folder / "screenshot.png")
+    assert (folder / "screenshot.png").stat().st_size > 50_000
+    assert (ROOT / "assets" / "screenshot.png").is_file()
     visitor.leave()
