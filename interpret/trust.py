@@ -23,7 +23,7 @@ N_BAD = 0.10
 N_GOOD = 0.001
 WEAK = 1.0  # log odds below which a positive prediction is called weak
 LOG_ODDS = "log odds"
-CHECKED = 6.0  # log odds beyond which too few validation rows lie to check them: only their order means something
+CHECKED = 4.0  # log odds beyond which the stated no longer agree with the observed ones (see the card): only their order counts
 HOW = {
     "Adds up": (
         "The contributions of all bases should sum to the prediction minus the prediction of the reference. The gap is "

@@ -201,7 +201,7 @@ def test_a_long_locus_says_where_in_1_based_inclusive_positions():
 
 def test_a_value_beyond_the_checked_range_is_said_to_be():
     first, _ = said(headline_of(17.8, (17.8,)), row_of(headline_of(17.8, (17.8,)), attribution_of()))
-    assert first == "CTCF binding is predicted (log odds 17.8, beyond the checked range of ±6)."
+    assert first == "CTCF binding is predicted (log odds 17.8, beyond the checked range of ±4)."
 
 
 def test_a_value_near_even_odds_is_called_weak():
