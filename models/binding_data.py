@@ -131,9 +131,9 @@ def read_training_background(folder: Path, peaks: Rows) -> Rows:
     """
     codes = _read_contig(folder, *_TRAIN_BACKGROUND)
     words = canonical_kmers(codes[None])[0]
-    like_peak = np.isin(words, np.unique(canonical_kmers(peaks.codes))) & (words != _NO_KMER)
+    like_peak = _found(words, canonical_kmers(peaks.codes))
     home = peaks.chosen(peaks.chroms == _TRAIN_BACKGROUND[1])
-    like_home = np.isin(words, np.unique(canonical_kmers(home.codes))) & (words != _NO_KMER)
+    like_home = _found(words, canonical_kmers(home.codes))
     starts = np.arange(0, len(codes) - WINDOW_LENGTH + 1, BACKGROUND_STRIDE)
     bad = _count_within(codes == N_CODE, starts, starts + WINDOW_LENGTH)
     bad += _count_within(like_peak, starts, starts + WINDOW_LENGTH - HOMOLOGY_LENGTH + 1)
@@ -221,9 +221,7 @@ def canonical_kmers(codes: Codes, *, length: int = HOMOLOGY_LENGTH) -> Kmers:
 
 def shares_kmer(words: Kmers, others: Kmers) -> Flags:
     """bool (n,): which rows of words (n, words) hold a word of ``others``."""
-    known = np.unique(others)
-    known = known[known != _NO_KMER]
-    return np.asarray(np.isin(words, known).any(axis=1))
+    return np.asarray(_found(words, others).any(axis=1))
 
 
 def near_peaks(chroms: npt.NDArray[np.str_], starts: npt.NDArray[np.int64], peaks: Rows, *, within: int) -> Flags:
@@ -251,6 +249,25 @@ def read_fasta(path: Path) -> list[tuple[str, str]]:
     with gzip.open(path, "rt", encoding="ascii") as handle:
         records = handle.read().split(">")[1:]
     return [(head.strip(), body.replace("\n", "")) for head, _, body in (record.partition("\n") for record in records)]
+
+
+def _found(words: Kmers, others: Kmers) -> Flags:
+    """Which words are among ``others``, in the shape of ``words``; N is like nothing.
+
+    A table of 2^24 places, by a product of the word, rules most words out before they are searched for.
+    """
+    known = others[others != _NO_KMER]
+    table = np.zeros(1 << 24, dtype=bool)
+    table[_place(known)] = True
+    found: Flags = table[_place(words)] & (words != _NO_KMER)
+    found[found] = np.isin(words[found], known)
+    return found
+
+
+def _place(words: Kmers) -> npt.NDArray[np.uint64]:
+    """A number of 24 bits for each word."""
+    with np.errstate(over="ignore"):
+        return (words * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(40)
 
 
 def _read_factor(path: Path, factor: int) -> Rows:

@@ -177,20 +177,31 @@ def _even_weights(rows: Rows, factor: int) -> npt.NDArray[np.float64]:
 def _fit_logistic(
     scores: npt.NDArray[np.floating], labels: npt.NDArray[np.float32], weights: npt.NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Slope and intercept of the weighted logistic regression of labels (n,) on scores (n,), by Newton steps."""
+    """Slope and intercept of the weighted logistic regression of labels (n,) on scores (n,), by Newton steps that are
+    halved until they help."""
     used = weights > 0
     design = np.stack([scores[used].astype(np.float64), np.ones(used.sum())], axis=1)
     target, weight = labels[used].astype(np.float64), weights[used]
-    solution = np.array([1.0, 0.0])
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-np.clip(design @ solution, -30, 30)))
-        slope = design.T @ (weight * (target - chance))
-        bend = (design * (weight * chance * (1 - chance))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(bend, slope)
+    solution = np.zeros(2)
+    for _ in range(100):
+        chance = 0.5 * (1 + np.tanh(design @ solution / 2))
+        uphill = design.T @ (weight * (target - chance))
+        bend = (design * (weight * chance * (1 - chance))[:, None]).T @ design + 1e-12 * np.eye(2)
+        step = np.linalg.solve(bend, uphill)
+        loss = _weighted_loss(design @ solution, target, weight)
+        while _weighted_loss(design @ (solution + step), target, weight) > loss and np.abs(step).max() > 1e-10:
+            step = step / 2
         solution = solution + step
         if np.abs(step).max() < 1e-10:
             break
     return float(solution[0]), float(solution[1])
+
+
+def _weighted_loss(
+    scores: npt.NDArray[np.float64], target: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
+) -> float:
+    """Weighted cross-entropy of log odds (n,) against labels (n,)."""
+    return float((weight * (np.logaddexp(0, scores) - target * scores)).sum())
 
 
 def _start(build: Callable[..., nn.Module], recipe: Recipe, member: int) -> Fit:
