@@ -33,7 +33,7 @@ from models import registry
 from models.core import ModelSpec, Prediction, Target
 from models.engine import Engine, Progress, Runner
 from models.predict import predict
-from models.tiling import core_of, flank
+from models.tiling import core_of
 
 MAX_LETTERS = 2_000
 MAX_STORED_BASES = 1_000_000
@@ -99,7 +99,7 @@ def reference(view: View, asker: Asker) -> Sequence:
     """The unedited bases of the view's locus, two windows beyond it on both sides and as much as was deleted."""
     spec = registry.spec(view.model)
     key = ("reference", *_place(view), spec.input_length, asker.remote_allowed)
-    reach = 2 * flank(spec.input_length) + sum(len(edit.ref) for edit in view.edits)
+    reach = 2 * spec.input_length + sum(len(edit.ref) for edit in view.edits)
     return cache().get((*key, reach), lambda: genome(view, asker).sequence(view.locus.extended(reach)), wait=asker.wait)
 
 

@@ -11,11 +11,11 @@ from urllib.parse import urlencode
 
 from genome.errors import UserError
 from genome.locus import Locus, Variant
+from genome.resolve import MAX_LOCUS
 from interpret.integrated_gradients import BASELINES, Baseline
 
 VERSION = 1
 MAX_LINKED_BASES = 2_000
-MAX_LOCUS = 1_000_000
 MAX_EDITS = 50
 MAX_SEED = 2**31 - 1
 PASTED = "pasted"

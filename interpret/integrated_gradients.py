@@ -277,7 +277,7 @@ def _assemble(
 ) -> Attribution:
     """Brings the windows together along the span and works out the completeness of what is shown."""
     start, end = tiling.span
-    span = _span(sequence, start, end)
+    span = sequence.part(start, end)  # a ValueError when the caller gave too little beyond the locus
     centred = paths.gradients - (references[:, :, None] * paths.gradients).sum(3, keepdims=True)
     known = x.sum(axis=1)[:, None, None]
     per_component = (centred.mean(1) * known).astype(np.float32)  # (windows, components, 4, window); N contributes 0
@@ -308,15 +308,6 @@ def _assemble(
         spec=spec,
         rule=tiling.rule,
     )
-
-
-def _span(sequence: Sequence, start: int, end: int) -> Sequence:
-    """The stretch that the windows touch.
-
-    Raises:
-        ValueError: when it reaches beyond the bases given: the caller must fetch a window more on both sides.
-    """
-    return sequence.part(start, end)
 
 
 def _stride(spec: ModelSpec) -> int:

@@ -76,11 +76,6 @@ def tile(core: tuple[int, int], *, window: int, stride: int, origin: int = 0) ->
     return Tiling(window, stride, starts, core, False)
 
 
-def flank(window: int) -> int:
-    """How many bases beyond a locus are needed on either side to place every window."""
-    return window
-
-
 def core_of(sequence: Sequence, start: int, end: int) -> tuple[int, int]:
     """The part of an edited sequence that stands for genome positions ``start`` to ``end`` (0-based half-open).
 
