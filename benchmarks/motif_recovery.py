@@ -36,7 +36,7 @@ from interpret.motifs import CERTAIN, FLANK, NAMING_FLOOR, Q_LIMIT, SHARPNESS, f
 from interpret.seqlets import seqlets
 from models import registry
 from models.binding_data import TEST_CHROMS, VALIDATION_CHROMS, Rows, read_peaks
-from models.core import Track
+from models.core import Target, Track
 from models.engine import Engine, Runner
 from models.predict import Components
 from models.shuffle import letters_of, shuffle_codes
@@ -70,20 +70,20 @@ FACTORS: tuple[tuple[str, Callable[[Motif], bool], Callable[[Motif], bool]], ...
 )
 
 
-def explain(codes: Codes, run: Runner, track: int) -> tuple[Float, Float]:
+def explain(codes: Codes, run: Runner, track: str) -> tuple[Float, Float]:
     """Contributions of many windows at once: the same integrals as ``interpret.integrated_gradients.attribute``.
 
     Args:
         codes: int8 (n, length), 0..3 for ACGT.
         run: the engine, bound to a model.
-        track: number of the track.
+        track: name of the track.
 
     Returns:
         float32 (n, length), contribution of the base that stands there, and (n, 4, length), of each base; in the
         track's unit, uniform reference, a fixed number of points.
     """
     encoded = _encoded(codes)
-    gradients, _, _ = run(PathGradients(track, POINTS), (encoded, np.full_like(encoded, 0.25)), None)
+    gradients, _, _ = run(PathGradients(Target(track), POINTS), (encoded, np.full_like(encoded, 0.25)), None)
     mean = np.asarray(gradients).mean(axis=1)
     hypothetical = mean - mean.mean(axis=1, keepdims=True)
     return (hypothetical * encoded).sum(axis=1), hypothetical
@@ -101,11 +101,11 @@ def strength(values: Float, hypothetical: Float, sd: float, right: Callable[[Mot
     return -np.inf
 
 
-def strengths(codes: Codes, run: Runner, track: Track, number: int, right: Callable[[Motif], bool]) -> Float:
+def strengths(codes: Codes, run: Runner, track: Track, right: Callable[[Motif], bool]) -> Float:
     """``strength`` of each row of int8 (n, length) codes: float32 (n,)."""
     found: list[float] = []
     for start in range(0, len(codes), CHUNK):
-        values, hypothetical = explain(codes[start : start + CHUNK], run, number)
+        values, hypothetical = explain(codes[start : start + CHUNK], run, track.name)
         found += [strength(v, h, track.sd, right) for v, h in zip(values, hypothetical, strict=True)]
         print(f"{track.name}: {len(found)} of {len(codes)}", file=sys.stderr, flush=True)
     return np.array(found, dtype=np.float32)
@@ -145,7 +145,7 @@ def measure(name: str, chroms: Sequence[str], data: Path, most: int | None, *, s
         mixed = shuffle_codes(called, seed=SEED)
         mixed_called = positive(mixed, run, number)
         texts, mixed_texts = [letters_of(row) for row in called], [letters_of(row) for row in mixed]
-        found, false = (strengths(rows, run, track, number, right) for rows in (called, mixed))
+        found, false = (strengths(rows, run, track, right) for rows in (called, mixed))
         figures[name_of_track] = {
             "peaks": len(codes),
             "called_positive": len(called),

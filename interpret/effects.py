@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from models.core import ModelSpec
+from models.core import ModelSpec, Target
 from models.engine import Progress, Runner
 from models.predict import by_member, run_windows
 from models.tiling import Tiling, core_of, tile
@@ -20,11 +21,12 @@ PLACEMENTS = 5  # offsets of the window from the change, from -w/4 to +w/4
 
 @dataclass(frozen=True)
 class Effect:
-    """The effect of one change, or of several together, on every track.
+    """The effect of one change, or of several together, on the usual explained scalar of every track (``Target``).
 
     Attributes:
         edits: the changes.
-        before: float32 (tracks,), prediction without them, mean over the placements, in the track's unit.
+        before: float32 (tracks,), prediction without them, mean over the placements; in the track's unit,
+            or log counts for a profile.
         after: float32 (tracks,), with them.
         delta: float32 (tracks,), after - before.
         spread: float32 (tracks,), standard deviation of delta between members.
@@ -87,7 +89,7 @@ def effect(
         rule = f"Mean of {PLACEMENTS} windows of {spec.input_length} bp around the change, moved by up to a quarter window."
     halfway = _halves(progress)
     values = [
-        by_member(run_windows(run, sequence, tiling, share), spec).mean(axis=3)  # (placements, members, tracks)
+        by_member(explained(run_windows(run, sequence, tiling, share), spec), spec)  # (placements, members, tracks)
         for sequence, tiling, share in ((reference, before, halfway[0]), (changed, after, halfway[1]))
     ]
     difference = values[1] - values[0]
@@ -103,6 +105,13 @@ def effect(
         signs_agree=(np.sign(by_members) == np.sign(by_members[:1])).all(axis=0),
         rule=rule,
     )
+
+
+def explained(components: npt.NDArray[np.float32], spec: ModelSpec) -> npt.NDArray[np.float32]:
+    """The usual explained scalar of every track: (windows, components, tracks, bins) -> (windows, components, tracks)."""
+    flat = torch.from_numpy(components.reshape(-1, *components.shape[2:]))
+    scalars = [Target(track.name, track.reductions[0]).scalar(spec, flat) for track in spec.tracks]
+    return torch.stack(scalars, 1).numpy().reshape(*components.shape[:2], len(spec.tracks))
 
 
 def _single_window(sequence: Sequence, shown: Locus | None, spec: ModelSpec) -> Tiling | None:

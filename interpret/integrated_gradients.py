@@ -100,7 +100,7 @@ class PathGradients:
     f(x) and f(reference), both (n, components).
     """
 
-    track: int
+    target: Target
     points: int
     gradient: bool = True
 
@@ -124,7 +124,7 @@ class PathGradients:
         for component in model.components:
 
             def scalar(y: Tensor, component: tuple[int, str] = component) -> Tensor:
-                return model.component(y, *component)[:, self.track].mean(1)
+                return self.target.scalar(model.spec, model.component(y, *component))
 
             explain = IntegratedGradients(scalar, multiply_by_inputs=False)  # type: ignore[no-untyped-call]
             with warnings.catch_warnings():
@@ -167,7 +167,7 @@ def attribute(
         spec: that model.
         sequence: bases (edits applied) that reach a window beyond the locus on both sides.
         locus: the stretch asked for, 0-based half-open, in genome coordinates.
-        target: the track to explain.
+        target: the scalar to explain.
         baseline: ``uniform`` (0.25 each), ``zeros``, or ``shuffled`` (20 dinucleotide-preserving shuffles).
         seed: of the shuffles.
         progress: called with the share done (a lower bound while points are being raised).
@@ -182,7 +182,7 @@ def attribute(
     tiling = tile(core, window=spec.input_length, stride=_stride(spec), origin=int(sequence.positions[0]))
     x = windows(sequence.one_hot(), tiling)
     references = reference_windows(x, baseline, seed=seed)
-    paths = _converged_paths(run, x, references, track, spec.tracks[track].sd, progress)
+    paths = _converged_paths(run, x, references, target, spec.tracks[track].sd, progress)
     return _assemble(paths, x, references, sequence, tiling, spec, target, baseline, seed)
 
 
@@ -225,7 +225,7 @@ class _Paths:
 
 
 def _converged_paths(
-    run: Runner, x: Float, references: Float, track: int, sd: float, progress: Progress | None
+    run: Runner, x: Float, references: Float, target: Target, sd: float, progress: Progress | None
 ) -> _Paths:
     """Doubles the points of every window that does not add up yet."""
     n_windows, n_references = references.shape[:2]
@@ -234,7 +234,7 @@ def _converged_paths(
     points = FIRST_POINTS
     while len(todo):
         rows = (np.repeat(x[todo], n_references, axis=0), references[todo].reshape(-1, *x.shape[1:]))
-        gradients, values, ends = run(PathGradients(track, points), rows, progress)
+        gradients, values, ends = run(PathGradients(target, points), rows, progress)
         shape = (len(todo), n_references)
         gradients, ends = gradients.reshape(*shape, *gradients.shape[1:]), ends.reshape(*shape, -1)
         values = values.reshape(*shape, -1)[:, 0]

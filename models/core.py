@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from genome.locus import Locus
+from genome.sequence import one_hot
 
 StrandRule = Literal["average", "forward"]
+Reduce = Literal["mean", "counts", "profile"]
 
 # Part of every model_id: raise it when the meaning of a prediction changes (strand averaging, tiling, N handling).
 RULE_VERSION = 1
@@ -29,7 +31,9 @@ class Track:
         biosample: cell type or tissue it was measured in.
         strand: ``.`` when the track has no strand, else ``+`` or ``-``.
         unit: text for the axis.
-        sd: standard deviation of the track on held-out rows, in ``unit``; sets the tolerance of convergence.
+        sd: standard deviation of the track's explained scalar on held-out rows; sets the tolerance of convergence.
+        kind: ``scalar``: a bin is one measurement; ``profile``: bins are expected reads, in which both their sum and
+            their shape can be explained.
     """
 
     name: str
@@ -38,10 +42,18 @@ class Track:
     unit: str
     strand: Literal[".", "+", "-"] = "."
     sd: float = 1.0
+    kind: Literal["scalar", "profile"] = "scalar"
 
     def __post_init__(self) -> None:
         if not self.name or not self.unit or not self.sd > 0:
             raise ValueError(f"{self.name=}, {self.unit=}, {self.sd=}")
+        if self.strand not in (".", "+", "-") or self.kind not in ("scalar", "profile"):
+            raise ValueError(f"{self.strand=}, {self.kind=}")
+
+    @property
+    def reductions(self) -> tuple[Reduce, ...]:
+        """The scalars of this track that can be explained, the usual one first."""
+        return ("counts", "profile") if self.kind == "profile" else ("mean",)
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,9 @@ class ModelSpec:
         n_members: members of the ensemble.
         card: Markdown text of the model card.
         origin: one sentence on what it was trained on.
+        context: letters that stand before and after every window in the assay (the adaptors of a reporter construct).
+            They are put in by the model, in one orientation on either strand, and never explained.
+        noise: whether the networks also predict how far one measurement scatters (log variance per track and bin).
     """
 
     model_id: str
@@ -73,8 +88,12 @@ class ModelSpec:
     n_members: int
     card: str = field(default="", repr=False)
     origin: str = ""
+    context: tuple[str, str] = ("", "")
+    noise: bool = False
 
     def __post_init__(self) -> None:
+        if not set("".join(self.context)) <= set("ACGT"):
+            raise ValueError(f"{self.context=} must be made of A, C, G and T")
         if min(self.input_length, self.output_length, self.resolution, self.n_members) < 1 or not self.tracks:
             raise ValueError(f"{self.input_length=}, {self.output_length=}, {self.n_members=}, {self.tracks=}")
         if len({track.name for track in self.tracks}) != len(self.tracks):
@@ -91,6 +110,15 @@ class ModelSpec:
             raise ValueError(f"{name=} is not one of {names}")
         return names.index(name)
 
+    def strand_pair(self, index: int) -> tuple[int, ...]:
+        """The tracks that measure the same thing as one track, on either strand: itself alone when it has no strand."""
+        one = self.tracks[index]
+        return tuple(
+            i
+            for i, t in enumerate(self.tracks)
+            if i == index or (t.strand not in (".", one.strand) and one.strand != "." and _same_but_strand(t, one))
+        )
+
     @property
     def strands(self) -> tuple[str, ...]:
         """The strands that are asked: ``+`` alone, or both."""
@@ -103,11 +131,31 @@ class Target:
 
     Attributes:
         track: name of the track.
-        reduce: how the bins of one window become one number.
+        reduce: how the bins of one window become one number. ``mean``: their mean. ``counts``: natural log of one plus
+            their sum, over both strands of a stranded pair. ``profile``: their shape whatever their sum: log reads
+            minus their mean, weighted by each bin's (constant) share of the reads, as in BPNet (Avsec et al. 2021).
     """
 
     track: str
-    reduce: Literal["mean"] = "mean"
+    reduce: Reduce = "mean"
+
+    def scalar(self, spec: ModelSpec, y: Tensor) -> Tensor:
+        """(n, tracks, bins) -> (n,).
+
+        Raises:
+            ValueError: when the model has no such track, or the track no such scalar.
+        """
+        index = spec.track_index(self.track)
+        if self.reduce not in spec.tracks[index].reductions:
+            raise ValueError(f"{self.reduce=} is not one of {spec.tracks[index].reductions}")
+        if self.reduce == "mean":
+            return y[:, index].mean(1)
+        both = y[:, list(spec.strand_pair(index))].flatten(1)  # (n, strands x bins)
+        if self.reduce == "counts":
+            return both.sum(1).log1p()
+        logits = both.clamp_min(torch.finfo(y.dtype).tiny).log()
+        logits = logits - logits.mean(1, keepdim=True)
+        return (logits * logits.softmax(1).detach()).sum(1)
 
 
 @dataclass(frozen=True)
@@ -122,6 +170,8 @@ class Prediction:
         ends: int64 (bins,), one past its end.
         spec: the model that answered.
         rule: one sentence on how windows were placed.
+        noise: float32 (tracks, bins), standard deviation of one measurement as the networks predict it, in each
+            track's unit; None where they predict none.
     """
 
     locus: Locus
@@ -131,6 +181,7 @@ class Prediction:
     ends: npt.NDArray[np.int64]
     spec: ModelSpec
     rule: str
+    noise: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         bins = len(self.starts)
@@ -169,10 +220,47 @@ class Model(nn.Module):
 
     def component(self, x: Tensor, member: int, strand: str) -> Tensor:
         """One member's answer on one strand, (n, 4, input_length) -> (n, tracks, bins), in forward coordinates."""
+        return self._answer(x, member, strand)[:, : len(self.spec.tracks)]
+
+    def component_with_noise(self, x: Tensor, member: int, strand: str) -> tuple[Tensor, Tensor]:
+        """One member's answer on one strand and the variance of a measurement around it, both (n, tracks, bins).
+
+        Raises:
+            ValueError: when the model predicts no noise.
+        """
+        if not self.spec.noise:
+            raise ValueError(f"{self.spec.model_id} predicts no noise")
+        answer = self._answer(x, member, strand)
+        n_tracks = len(self.spec.tracks)
+        return answer[:, :n_tracks], answer[:, n_tracks:].exp()
+
+    def embedding(self, x: Tensor) -> Tensor:
+        """(n, 4, input_length) -> (n, features): what the first member makes of the forward strand before its last layer.
+
+        Raises:
+            ValueError: when the architecture tells nothing of the kind (it has no method ``embed``).
+        """
+        embed = getattr(self.members[0], "embed", None)
+        if embed is None:
+            raise ValueError(f"{self.spec.model_id} has no embedding")
+        return embed(self._in_context(x))  # type: ignore[no-any-return]
+
+    def _answer(self, x: Tensor, member: int, strand: str) -> Tensor:
+        """Everything one member says: (n, tracks, bins), or twice the tracks with log variances as the second half."""
         if strand == "+":
-            return self.members[member](x)  # type: ignore[no-any-return]
-        y = self.members[member](x.flip(1, 2))
-        return y.flip(2)[:, self._swapped()]  # type: ignore[no-any-return]
+            return self.members[member](self._in_context(x))  # type: ignore[no-any-return]
+        y = self.members[member](self._in_context(x.flip(1, 2)))
+        order = self._swapped()
+        if self.spec.noise:
+            order = [*order, *(len(order) + i for i in order)]
+        return y.flip(2)[:, order]  # type: ignore[no-any-return]
+
+    def _in_context(self, x: Tensor) -> Tensor:
+        """The window between the constant letters of the assay: (n, 4, before + input_length + after)."""
+        if not any(self.spec.context):
+            return x
+        before, after = (torch.from_numpy(one_hot(bases)).to(x).expand(len(x), -1, -1) for bases in self.spec.context)
+        return torch.cat([before, x, after], dim=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 4, input_length) -> (n, tracks, bins): mean over members and strands."""
@@ -180,9 +268,10 @@ class Model(nn.Module):
 
     def _swapped(self) -> list[int]:
         """Track order on the other strand: a ``+`` track changes places with the ``-`` track of the same assay."""
-        keys = {(t.assay, t.biosample, t.unit, t.strand): i for i, t in enumerate(self.spec.tracks)}
-        other: dict[str, Literal[".", "+", "-"]] = {".": ".", "+": "-", "-": "+"}
         return [
-            keys[t.assay, t.biosample, t.unit, other[t.strand]] if t.strand != "." else i
-            for i, t in enumerate(self.spec.tracks)
+            next((other for other in self.spec.strand_pair(i) if other != i), i) for i in range(len(self.spec.tracks))
         ]
+
+
+def _same_but_strand(one: Track, other: Track) -> bool:
+    return (one.assay, one.biosample, one.unit, one.kind) == (other.assay, other.biosample, other.unit, other.kind)

@@ -20,17 +20,34 @@ _SLICES_PER_CALL = 4096  # windows cut at a time, so that 1 Mb never stands one-
 
 @dataclass(frozen=True)
 class Components:
-    """Every component's answer for each window: (n, 4, window) -> (n, components, tracks, bins)."""
+    """Every component's answer for each window: (n, 4, window) -> (n, components, tracks, bins).
+
+    From a model that predicts noise, a second array of the same shape holds the variance of one measurement.
+    """
 
     passes: int = 1
     gradient: bool = False
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
-        answers = [
-            torch.stack([model.component(x, *component) for component in model.components], dim=1)
-            for x in rows[0].split(batch)
-        ]
-        return (torch.cat(answers),)
+        parts = [self._components(model, x) for x in rows[0].split(batch)]
+        return tuple(torch.cat(column) for column in zip(*parts, strict=True))
+
+    def _components(self, model: Model, x: Tensor) -> tuple[Tensor, ...]:
+        if not model.spec.noise:
+            return (torch.stack([model.component(x, *component) for component in model.components], dim=1),)
+        pairs = [model.component_with_noise(x, *component) for component in model.components]
+        return tuple(torch.stack(column, dim=1) for column in zip(*pairs, strict=True))
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """What the first member makes of each window before its last layer: (n, 4, window) -> (n, features)."""
+
+    passes: int = 1
+    gradient: bool = False
+
+    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
+        return (torch.cat([model.embedding(x) for x in rows[0].split(batch)]),)
 
 
 def prediction_stride(length: int, spec: ModelSpec) -> int:
@@ -62,12 +79,11 @@ def predict(
     """
     core = core_of(sequence, locus.start, locus.end)
     tiling = tile_for_prediction(core, spec, origin=int(sequence.positions[0]))
-    components = run_windows(run, sequence, tiling, progress)
-    members = by_member(components, spec)
+    answers = _answers(run, sequence, tiling, progress)
     starts, ends = _bin_places(sequence, tiling, spec)
-    n_members, n_tracks = members.shape[1:3]
-    flat = members.transpose(1, 2, 0, 3).reshape(n_members, n_tracks, -1)
-    return Prediction(locus, flat.mean(axis=0), flat, starts, ends, spec, tiling.rule)
+    flat = _along(by_member(answers[0], spec))
+    noise = np.sqrt(_along(by_member(answers[1], spec)).mean(axis=0)) if spec.noise else None
+    return Prediction(locus, flat.mean(axis=0), flat, starts, ends, spec, tiling.rule, noise)
 
 
 def tile_for_prediction(core: tuple[int, int], spec: ModelSpec, *, origin: int = 0) -> Tiling:
@@ -93,6 +109,13 @@ def run_windows(
     run: Runner, sequence: Sequence, tiling: Tiling, progress: Progress | None = None
 ) -> npt.NDArray[np.float32]:
     """Every component's answer in every window: float32 (windows, components, tracks, bins)."""
+    return _answers(run, sequence, tiling, progress)[0]
+
+
+def _answers(
+    run: Runner, sequence: Sequence, tiling: Tiling, progress: Progress | None
+) -> tuple[npt.NDArray[np.float32], ...]:
+    """The answers of ``Components`` for every window of a tiling."""
     encoded = sequence.one_hot()
     count = len(tiling.starts)
     parts = []
@@ -101,8 +124,13 @@ def run_windows(
         share = (
             None if progress is None else _share(progress, first / count, min(1.0, (first + _SLICES_PER_CALL) / count))
         )
-        parts.append(run(Components(), (windows(encoded, part),), share)[0])
-    return np.concatenate(parts)
+        parts.append(run(Components(), (windows(encoded, part),), share))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _along(members: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(windows, members, tracks, bins) -> (members, tracks, windows x bins)."""
+    return members.transpose(1, 2, 0, 3).reshape(*members.shape[1:3], -1)
 
 
 def by_member(components: npt.NDArray[np.float32], spec: ModelSpec) -> npt.NDArray[np.float32]:

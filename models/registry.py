@@ -112,6 +112,18 @@ def load(model_id: str) -> Model:
     return Model(found, members)
 
 
+def companion(model_id: str, name: str) -> Path | None:
+    """A file that belongs to a model but is no part of its id (percentiles, shift reference, intervals), or None.
+
+    Each such file states the model_id it was made for; its reader refuses it when that is another one.
+
+    Raises:
+        UnknownModel: when there is no such model.
+    """
+    path = _found(model_id)[0] / name
+    return path if path.is_file() else None
+
+
 def _found(name_or_id: str) -> tuple[Path, ModelSpec]:
     """The folder and spec of a model. Of several folders with one name the last counts, broken or not."""
     entries = _entries()
@@ -182,6 +194,8 @@ def _read_spec(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> ModelSp
             n_members=_whole(table, "members"),
             card=card.read_text(encoding="utf-8") if card.exists() else "",
             origin=str(table.get("origin", "")),
+            context=_context(table.get("context", ["", ""])),
+            noise=table.get("noise", False) is True,
         )
     except KeyError as error:
         raise UserError(f"{folder.name}/model.toml lacks {error}; compare it with a released one.") from error
@@ -208,6 +222,12 @@ def _strand_rule(rule: object) -> StrandRule:
     if rule not in ("average", "forward"):
         raise ValueError(f"strand = {rule!r} must be 'average' or 'forward'")
     return rule  # type: ignore[return-value]
+
+
+def _context(letters: object) -> tuple[str, str]:
+    if not isinstance(letters, list) or len(letters) != 2 or not all(isinstance(part, str) for part in letters):
+        raise ValueError(f"context = {letters!r} must be two texts of letters: before and after the window")
+    return letters[0], letters[1]
 
 
 def model_digest(files: Iterable[Path]) -> str:
