@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,15 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.binding_data import FACTORS, PEAK, Codes, Rows, joined, shuffled
+from models.loop import Say, Schedule, fit
 from models.metrics import auroc
 from models.shuffle import N_CODE
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -64,27 +61,6 @@ class Recipe:
             raise ValueError(f"{self.members=}, {self.epochs=}, {self.batch=}, {self.max_shift=}")
 
 
-@dataclass
-class Fit:
-    """A member while it is being fitted.
-
-    Attributes:
-        module: the network, changed in place.
-        optimizer: its AdamW.
-        epoch: passes done.
-        best: highest validation score so far.
-        kept: weights at that score.
-        history: validation score after each pass.
-    """
-
-    module: nn.Module
-    optimizer: torch.optim.AdamW
-    epoch: int = 0
-    best: float = -1.0
-    kept: dict[str, Tensor] = field(default_factory=dict)
-    history: list[float] = field(default_factory=list)
-
-
 def fit_member(
     build: Callable[..., nn.Module],
     train: Rows,
@@ -93,7 +69,7 @@ def fit_member(
     *,
     member: int,
     checkpoint: Path | None = None,
-    say: Progress = print,
+    say: Say = print,
 ) -> nn.Module:
     """Fits one member and gives it back with the weights of its best pass.
 
@@ -106,21 +82,9 @@ def fit_member(
         checkpoint: file that holds the state after each pass; a run that was stopped goes on from it.
         say: is told the progress.
     """
-    fit = _start(build, recipe, member)
-    if checkpoint is not None and checkpoint.exists():
-        _resume(fit, checkpoint, recipe)
-    for epoch in range(fit.epoch, recipe.epochs):
-        loss = _run_epoch(fit, train, recipe, member, epoch)
-        score = validation_score(fit.module, validation)
-        fit.epoch, fit.history = epoch + 1, [*fit.history, score]
-        if score > fit.best:
-            fit.best = score
-            fit.kept = {name: value.detach().clone() for name, value in fit.module.state_dict().items()}
-        if checkpoint is not None:
-            _save(fit, checkpoint, recipe)
-        say(f"{recipe.name} member {member}: pass {epoch + 1}/{recipe.epochs}, loss {loss:.4f}, AUROC {score:.4f}")
-    fit.module.load_state_dict(fit.kept)
-    return fit.module.eval()
+    schedule = Schedule(recipe.name, recipe.epochs, recipe.learning_rate, recipe.weight_decay, recipe.seed)
+    task = _BindingTask(train, validation, recipe)
+    return fit(lambda: build(**recipe.options), task, schedule, member=member, checkpoint=checkpoint, say=say)
 
 
 def validation_score(module: nn.Module, rows: Rows) -> float:
@@ -204,31 +168,37 @@ def _weighted_loss(
     return float((weight * (np.logaddexp(0, scores) - target * scores)).sum())
 
 
-def _start(build: Callable[..., nn.Module], recipe: Recipe, member: int) -> Fit:
-    """A fresh member with the weights of its seed."""
-    torch.manual_seed(recipe.seed + member)
-    module = build(**recipe.options)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
-    return Fit(module, optimizer)
+@dataclass(frozen=True)
+class _BindingTask:
+    """Peaks, fresh shuffles of them and background, to be told apart."""
+
+    train: Rows
+    validation: Rows
+    recipe: Recipe
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        return {"recipe": asdict(self.recipe), "train": _digest(self.train), "validation": _digest(self.validation)}
+
+    def steps(self) -> int:
+        n_peaks = int((self.train.kinds == PEAK).sum())
+        return -(-(self.train.n + n_peaks) // self.recipe.batch)
+
+    def batches(self, seed: np.random.SeedSequence) -> Iterator[tuple[Tensor, Tensor]]:
+        shuffle_seed, order_seed = (int(number) for number in seed.generate_state(3)[:2])
+        rows = joined([self.train, shuffled(self.train.chosen(self.train.kinds == PEAK), seed=shuffle_seed)])
+        return _batches(rows, self.recipe, order_seed)
+
+    def loss(self, answer: Tensor, labels: Tensor) -> Tensor:
+        return _loss(answer[:, :, 0], labels, self.recipe.smoothing)
+
+    def score(self, module: nn.Module) -> float:
+        return validation_score(module, self.validation)
 
 
-def _run_epoch(fit: Fit, train: Rows, recipe: Recipe, member: int, epoch: int) -> float:
-    """One pass over peaks, fresh shuffles and background; gives the mean loss."""
-    seed = np.random.SeedSequence([recipe.seed + member, epoch])
-    shuffle_seed, order_seed, torch_seed = (int(number) for number in seed.generate_state(3))
-    torch.manual_seed(torch_seed)
-    rows = joined([train, shuffled(train.chosen(train.kinds == PEAK), seed=shuffle_seed)])
-    n_steps = -(-rows.n // recipe.batch)
-    fit.module.train()
-    losses = []
-    for step, (x, labels) in enumerate(_batches(rows, recipe, order_seed)):
-        _set_rate(fit.optimizer, recipe, (epoch * n_steps + step) / (recipe.epochs * n_steps))
-        loss = _loss(fit.module(x)[:, :, 0], labels, recipe.smoothing)
-        fit.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        fit.optimizer.step()
-        losses.append(float(loss.detach()))
-    return float(np.mean(losses))
+def _digest(rows: Rows) -> str:
+    """12 hex of SHA-256 over letters and labels: a changed file is another training set."""
+    return hashlib.sha256(rows.codes.tobytes() + rows.labels.tobytes()).hexdigest()[:12]
 
 
 def _batches(rows: Rows, recipe: Recipe, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -279,55 +249,3 @@ def _loss(scores: Tensor, labels: Tensor, smoothing: float) -> Tensor:
     known = ~labels.isnan()
     targets = labels[known] * (1 - 2 * smoothing) + smoothing
     return F.binary_cross_entropy_with_logits(scores[known], targets)
-
-
-def _set_rate(optimizer: torch.optim.AdamW, recipe: Recipe, done: float) -> None:
-    """Step size after a share ``done`` of all steps: a rise over the first tenth, then half a cosine to nothing."""
-    rise = min(done / 0.1, 1.0)
-    fall = 0.5 * (1 + np.cos(np.pi * max(done - 0.1, 0.0) / 0.9))
-    for group in optimizer.param_groups:
-        group["lr"] = recipe.learning_rate * max(rise, 0.01) * fall
-
-
-def _save(fit: Fit, path: Path, recipe: Recipe) -> None:
-    """Writes weights, optimizer and progress as one safetensors file, whole or not at all."""
-    tensors = {f"now.{name}": value for name, value in fit.module.state_dict().items()}
-    tensors |= {f"best.{name}": value for name, value in fit.kept.items()}
-    for index, state in fit.optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in state.items()}
-    progress = json.dumps({"epoch": fit.epoch, "best": fit.best, "history": fit.history, "recipe": asdict(recipe)})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    save_file(
-        {name: value.detach().clone().contiguous() for name, value in tensors.items()}, partial, {"fit": progress}
-    )
-    os.replace(partial, path)
-
-
-def _resume(fit: Fit, path: Path, recipe: Recipe) -> None:
-    """Takes up a saved fit, if it was made by the same recipe."""
-    progress = _progress_of(path)
-    if progress["recipe"] != json.loads(json.dumps(asdict(recipe))):
-        return
-    tensors = load_file(path)
-    fit.module.load_state_dict(_below(tensors, "now."))
-    fit.kept = _below(tensors, "best.")
-    state = fit.optimizer.state_dict()
-    for name, value in _below(tensors, "optimizer.").items():
-        index, _, slot = name.partition(".")
-        state["state"].setdefault(int(index), {})[slot] = value
-    fit.optimizer.load_state_dict(state)
-    fit.epoch, fit.best, fit.history = progress["epoch"], progress["best"], progress["history"]
-
-
-def _progress_of(path: Path) -> dict[str, Any]:
-    """What a saved fit says about itself."""
-    with path.open("rb") as handle:
-        size = int.from_bytes(handle.read(8), "little")
-        header = json.loads(handle.read(size))
-    return json.loads(header["__metadata__"]["fit"])  # type: ignore[no-any-return]
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin with ``prefix``, without it."""
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
