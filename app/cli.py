@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app import background_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -101,7 +102,11 @@ def attribute(options: argparse.Namespace) -> int:
 
 
 def models(options: argparse.Namespace) -> int:
-    """The models that are here."""
+    """The models that are here, or adds one."""
+    if options.action == "add":
+        from app.add_model import add_model
+
+        return add_model(options)
     from models import registry
 
     for spec in registry.specs():
@@ -252,12 +257,21 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--out", required=True)
     sub.add_argument("--remote", action="store_true", help="allow sending the locus to the genome server")
 
-    sub = command("models", models, "List the models.")
+    sub = command("models", models, "List the models, or add one: cislens models add FOLDER.")
+    sub.add_argument("action", nargs="?", choices=("list", "add"), default="list")
+    sub.add_argument("path", nargs="?", metavar="FOLDER", help="a folder with model.toml and model.safetensors")
+    sub.add_argument("--name", help="what to call it (add)")
+    sub.add_argument(
+        "--format", choices=("dragonn", "bpnet", "chrombpnet", "legnet"), help="what published files to convert (add)"
+    )
     sub.add_argument("--json", action="store_true")
 
     sub = command("genomes", genomes, "List the genomes, or keep one on this computer: cislens genomes fetch hg38.")
     sub.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
     sub.add_argument("name", nargs="?")
+
+    words = "Make what percentiles are percentiles of: cislens background MODEL --genome G --bed FILE."
+    background_cli.add_parser(command("background", background_cli.background, words))
 
     sub = command("serve", serve, "Serve the page.")
     sub.add_argument("--port", type=int, default=8501)

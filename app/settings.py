@@ -37,6 +37,14 @@ SETTINGS = (
     ),
     Setting("CISLENS_GENES_<NAME>", "", "A local BED or GTF of its genes."),
     Setting("CISLENS_MODELS", "", "Further folders of models, separated like PATH."),
+    Setting(
+        "CISLENS_ARCHITECTURES",
+        "",
+        "Import paths of networks that a model.toml may name, e.g. `our_lab.networks:Dilated`, separated by commas.",
+    ),
+    Setting(
+        "CISLENS_MAX_MODEL_BYTES", "", "Most memory for one model's weights, in bytes; empty: half of what is free."
+    ),
     Setting("CISLENS_DEVICE", "", "Device for the models: `cpu`, `cuda`, `mps`; empty takes the best there is."),
     Setting("CISLENS_CACHE_MB", "512", "Memory for computed answers, in megabytes."),
     Setting("CISLENS_NPM", "", "`wheel` makes set-up take Node from the package index even where npm is installed."),

@@ -80,8 +80,12 @@ def one_hot(bases: str) -> npt.NDArray[np.float32]:
     Returns:
         float32 (4, length), rows ACGT; N is a column of zeros.
     """
-    codes = _CODES[np.frombuffer(bases.encode("ascii", "replace"), dtype=np.uint8)]
-    return (codes[None, :] == np.arange(4, dtype=np.int8)[:, None]).astype(np.float32)
+    return (codes_of(bases)[None, :] == np.arange(4, dtype=np.int8)[:, None]).astype(np.float32)
+
+
+def codes_of(bases: str) -> npt.NDArray[np.int8]:
+    """int8 (length,): 0..3 for A, C, G, T in either case, 4 for anything else."""
+    return _CODES[np.frombuffer(bases.encode("ascii", "replace"), dtype=np.uint8)]
 
 
 def letters(encoded: npt.NDArray[np.float32]) -> str:

@@ -19,17 +19,31 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from genome.errors import UserError
+from genome.home import home
+from models.adapters.channels import Reordered
 from models.core import RULE_VERSION, Model, ModelSpec, StrandRule, Track
+from models.tensor_files import refuse_pickle, refuse_too_large
 
 RELEASED = Path(__file__).resolve().parent.parent / "assets" / "models"
 
-# The architectures that may be built, one per file. A model.toml names a key of this table, never an import path.
+# The architectures that may be built, one per file. A model.toml names a key of this table, or an import path that the
+# administrator listed in CISLENS_ARCHITECTURES.
 ARCHITECTURES = {
     "tf_binding": "models.tf_binding:TFBinding",
     "kmer": "models.kmer:KmerModel",
+    "profile": "models.profile:ProfileNetwork",
+    "residual": "models.residual:Residual",
+    "recurrent": "models.recurrent:Recurrent",
+    "transformer": "models.transformer:Transformer",
+    "dragonn": "models.adapters.dragonn:DragoNN",
+    "bpnet": "models.adapters.bpnet:BPNet",
+    "chrombpnet": "models.adapters.chrombpnet:ChromBPNet",
+    "legnet": "models.adapters.legnet:LegNet",
 }
 DEFAULT_MODEL = "tf-binding"
 MAX_MEMBERS = 100
+_IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_Stamp = tuple[str, int, int]  # path, time of the last change in ns, size in bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")  # together with the digest it must fit a link
 
 
@@ -46,9 +60,9 @@ class UnknownModel(UserError):
 
 
 def folders() -> tuple[Path, ...]:
-    """Folders that hold models: the released ones and those of ``CISLENS_MODELS`` (path list of the administrator)."""
+    """Folders that hold models: the released ones, those of ``CISLENS_MODELS`` (path list) and those that were added."""
     extra = [Path(p) for p in os.environ.get("CISLENS_MODELS", "").split(os.pathsep) if p]
-    return (RELEASED, *extra)
+    return (RELEASED, *extra, home() / "models")
 
 
 @dataclass(frozen=True)
@@ -84,6 +98,11 @@ def specs() -> tuple[ModelSpec, ...]:
     return tuple(entry.spec for entry in _entries() if entry.spec is not None and not entry.archived)
 
 
+def archived(name: str) -> tuple[ModelSpec, ...]:
+    """Older versions of a model, which answer to their model_id only."""
+    return tuple(e.spec for e in _entries() if e.archived and e.spec is not None and e.spec.name == name)
+
+
 def problems() -> tuple[str, ...]:
     """One sentence for each model folder that cannot be used."""
     return tuple(str(entry.problem) for entry in _entries() if entry.problem is not None)
@@ -106,10 +125,40 @@ def load(model_id: str) -> Model:
         UnknownModel: when there is no such model.
         UserError: when its files cannot be used.
     """
-    folder, found = _found(model_id)
+    while True:
+        folder, found = _found(model_id)
+        try:
+            model = load_folder(folder)
+        except UserError:
+            if _found(model_id)[0] == folder:  # else a new version took its place, and this one lies in the archive
+                raise
+            continue
+        if model.spec.model_id == found.model_id:
+            return model
+
+
+def read_folder(folder: Path) -> ModelSpec:
+    """What a folder says of its model, whether or not it is among those that are offered.
+
+    Raises:
+        UserError: when it cannot be used.
+    """
+    return _spec(folder)
+
+
+def load_folder(folder: Path) -> Model:
+    """Reads the model of a folder into memory, on the CPU, in evaluation mode with frozen parameters.
+
+    Raises:
+        UserError: when its files cannot be used, or its weights do not fit this computer.
+    """
     table = _table(folder)
-    members = [_member(folder, table, path) for path in _weight_files(folder, table)]
-    return Model(found, members)
+    files = _weight_files(folder, table)
+    for path in files:
+        refuse_pickle(path)
+    refuse_too_large(files, folder.name)
+    members = [_member(folder, table, path) for path in files]
+    return Model(_spec(folder), members)  # the spec last: what was replaced meanwhile has another model_id
 
 
 def companion(model_id: str, name: str) -> Path | None:
@@ -169,19 +218,33 @@ def _warn_once(text: str) -> None:
 
 def _spec(folder: Path) -> ModelSpec:
     table = _table(folder)
-    files = _weight_files(folder, table)
-    stamp = tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in [folder / "model.toml", *files])
-    return _read_spec(folder, stamp)
-
-
-@lru_cache(maxsize=64)
-def _read_spec(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> ModelSpec:
-    """The spec of a folder; ``stamp`` (paths, times, sizes) makes a changed file a new entry."""
-    table = _table(folder)
     _architecture(folder, table)
+    files = [_stamp(path) for path in (folder / "model.toml", *_weight_files(folder, table))]
     card = folder / "card.md"
+    return _read_spec(folder, tuple(files), _stamp(card) if card.is_file() else None)
+
+
+def _stamp(path: Path) -> _Stamp:
     try:
-        digest = model_digest([Path(path) for path, _, _ in stamp])
+        state = path.stat()
+    except OSError as error:  # it was there a moment ago
+        raise UserError(f"{path.parent.name}/{path.name} cannot be read ({error.strerror}); try again.") from error
+    return str(path), state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=1024)
+def _digest(stamps: tuple[_Stamp, ...]) -> str:
+    """The digest of files; their stamps make a changed file a new entry."""
+    return model_digest([Path(path) for path, _, _ in stamps])
+
+
+@lru_cache(maxsize=1024)
+def _read_spec(folder: Path, stamps: tuple[_Stamp, ...], card: _Stamp | None) -> ModelSpec:
+    """The spec of a folder; the stamps of its files and of its card make a changed file a new entry."""
+    table = _table(folder)
+    try:
+        digest = _digest(stamps)
+        _channels(table)
         return ModelSpec(
             model_id=f"{table['name']}-{digest}",
             name=_checked_name(table["name"]),
@@ -192,7 +255,7 @@ def _read_spec(folder: Path, stamp: tuple[tuple[str, int, int], ...]) -> ModelSp
             tracks=tuple(Track(**track) for track in table["tracks"]),
             strand_rule=_strand_rule(table["strand"]),
             n_members=_whole(table, "members"),
-            card=card.read_text(encoding="utf-8") if card.exists() else "",
+            card="" if card is None else Path(card[0]).read_text(encoding="utf-8"),
             origin=str(table.get("origin", "")),
             context=_context(table.get("context", ["", ""])),
             noise=table.get("noise", False) is True,
@@ -228,6 +291,14 @@ def _context(letters: object) -> tuple[str, str]:
     if not isinstance(letters, list) or len(letters) != 2 or not all(isinstance(part, str) for part in letters):
         raise ValueError(f"context = {letters!r} must be two texts of letters: before and after the window")
     return letters[0], letters[1]
+
+
+def _channels(table: dict[str, Any]) -> str:
+    """The order in which the networks take their letters."""
+    channels = table.get("channels", "ACGT")
+    if not isinstance(channels, str) or sorted(channels) != list("ACGT"):
+        raise ValueError(f"channels = {channels!r} must be the letters A, C, G and T in the network's order")
+    return channels
 
 
 def model_digest(files: Iterable[Path]) -> str:
@@ -267,24 +338,41 @@ def _weight_files(folder: Path, table: dict[str, Any]) -> list[Path]:
 
 
 def _architecture(folder: Path, table: dict[str, Any]) -> tuple[str, str]:
-    """Module and class of the architecture, from the allow-list."""
+    """Module and class of the architecture, from the table or from the administrator's list; nothing is imported."""
     name = table.get("architecture", "")
-    if not isinstance(name, str) or name not in ARCHITECTURES:
+    listed = [path.strip() for path in os.environ.get("CISLENS_ARCHITECTURES", "").split(",")]
+    if not isinstance(name, str) or not (name in ARCHITECTURES or (name in listed and _IMPORT_PATH.fullmatch(name))):
         raise UserError(
-            f"{folder.name} asks for the architecture {str(name)[:60]!r}, which is not one of {sorted(ARCHITECTURES)}."
+            f"{folder.name} asks for the architecture {str(name)[:80]!r}, which is not one of {sorted(ARCHITECTURES)}; "
+            "an administrator may list an import path in CISLENS_ARCHITECTURES."
         )
-    module, _, attribute = ARCHITECTURES[name].partition(":")
+    module, _, attribute = ARCHITECTURES.get(name, name).partition(":")
     return module, attribute
 
 
-def _member(folder: Path, table: dict[str, Any], path: Path) -> nn.Module:
-    """Builds the architecture on the allow-list and fills in one member's weights."""
+def _network(folder: Path, table: dict[str, Any]) -> nn.Module:
+    """Builds the architecture, weights not yet filled in."""
     module, attribute = _architecture(folder, table)
-    build = getattr(importlib.import_module(module), attribute)
     try:
-        network: nn.Module = build(**table.get("options", {}))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{folder.name}/model.toml: the options do not fit the architecture ({error}).") from error
+        build = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"{folder.name} needs {module}:{attribute}, which this server cannot import ({error}); install its package."
+        ) from error
+    try:
+        network = build(**table.get("options", {}))
+    except Exception as error:  # other people's code may raise anything
+        raise UserError(
+            f"{folder.name}/model.toml: the options do not fit the architecture ({str(error)[:200]})."
+        ) from error
+    if not isinstance(network, nn.Module):
+        raise UserError(f"{folder.name}: {module}:{attribute} is not a torch module; name the network's class.")
+    return network
+
+
+def _member(folder: Path, table: dict[str, Any], path: Path) -> nn.Module:
+    """Builds the architecture, fills in one member's weights, and lets it take A, C, G, T."""
+    network = _network(folder, table)
     try:
         with safe_open(path, framework="pt") as archive:
             weights = {key: archive.get_tensor(key).to(torch.float32) for key in archive.keys()}  # noqa: SIM118
@@ -297,4 +385,5 @@ def _member(folder: Path, table: dict[str, Any], path: Path) -> nn.Module:
     broken = [key for key, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise UserError(f"{folder.name}/{path.name} holds weights that are not numbers ({broken[0]}); restore it.")
-    return network
+    channels = _channels(table)
+    return network if channels == "ACGT" else Reordered(network, channels)

@@ -7,7 +7,8 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from genome.sequence import BASES, letters, one_hot
+from genome.sequence import BASES, letters
+from genome.sequence import codes_of as codes_of
 
 Codes = npt.NDArray[np.int8]
 
@@ -54,12 +55,6 @@ def shuffle_codes(codes: Codes, *, seed: int) -> Codes:
         for start, end in _runs(codes[row]):
             shuffled[row, start:end] = _shuffle_runs(codes[None, row, start:end], random)[0]
     return shuffled
-
-
-def codes_of(bases: str) -> Codes:
-    """int8 (length,), 0..3 for ACGT and 4 for anything else."""
-    encoded = one_hot(bases)
-    return np.where(encoded.any(axis=0), encoded.argmax(axis=0), N_CODE).astype(np.int8)
 
 
 def letters_of(codes: Codes) -> str:
