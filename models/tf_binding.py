@@ -74,11 +74,14 @@ class TFBinding(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 4, input_length) -> (n, n_tracks, 1) log odds."""
+        h = F.dropout(self.embed(x), self.dropout, self.training)
+        return self.head(h)[:, :, None]  # type: ignore[no-any-return]
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(n, 4, input_length) -> (n, combined * places): the features before the last layer."""
         h = F.avg_pool1d(self.motifs(x).exp(), self.pool)  # (n, filters, pooled positions)
         h = F.dropout(h, self.dropout, self.training)
-        h = F.gelu(self.combine(h)).flatten(1)  # (n, combined * places)
-        h = F.dropout(h, self.dropout, self.training)
-        return self.head(h)[:, :, None]  # type: ignore[no-any-return]
+        return F.gelu(self.combine(h)).flatten(1)
 
     @torch.no_grad()
     def rescale(self, slope: Tensor, intercept: Tensor) -> None:
