@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from app import compute
+import numpy as np
+
+from app import compute, compute_shift
 from app.compute import Asker
 from app.view import View
+from genome.errors import UserError
 from genome.sequence import Sequence
-from interpret import trust
+from interpret import trust, wording
+from interpret.background import Rank
+from interpret.background_build import MAX_N
 from interpret.integrated_gradients import Attribution
 from interpret.motifs import MotifCall
 from interpret.trust import Check, Headline
+from interpret.wording import Interval, Reading
 from models import registry
 from models.core import ModelSpec, Prediction
+from models.intervals import Band
 
 MAX_READABLE = 100  # bp whose letters can be told apart on any screen
 
@@ -33,6 +40,9 @@ class Answer:
         checks: the trust strip.
         said: what is predicted, and what to make of it.
         notices: sentences on what was done to the input.
+        band: where measurements are expected along the locus, or None when the model has no intervals.
+        rank: where the strongest prediction stands in the model's background.
+        ranked: the line below the sentence that says so; empty where the sentence says it.
     """
 
     view: View
@@ -45,6 +55,9 @@ class Answer:
     checks: tuple[Check, ...]
     said: tuple[str, str]
     notices: tuple[str, ...]
+    band: Band | None
+    rank: Rank
+    ranked: str
 
 
 def answer(view: View, asker: Asker) -> Answer:
@@ -54,8 +67,7 @@ def answer(view: View, asker: Asker) -> Answer:
         UserError: when it cannot be answered; the text says why and what to do.
     """
     spec = registry.spec(view.model)
-    compute.check_track(spec, view.track)
-    view = replace(view, contig=compute.contig_digest(view, asker))
+    view = replace(view, reduce=compute.target(spec, view).reduce, contig=compute.contig_digest(view, asker))
     track = spec.track_index(view.track)
     shown = compute.shown_sequence(view, asker)
     prediction = compute.prediction(view, _part(asker, 0.0, 0.3))
@@ -63,21 +75,70 @@ def answer(view: View, asker: Asker) -> Answer:
     attribution = compute.attribution(view, _part(asker, 0.3, 0.9)) if explained else None
     calls = compute.motif_calls(view, attribution, _part(asker, 0.9, 1.0)) if attribution is not None else ()
     found = trust.headline(prediction, track)
+    band, trouble = _band(view, asker)
+    interval = _interval(prediction, track, found, band)
+    how = wording.reading(spec.tracks[track].unit, spec.tracks[track].kind)
+    rank = _rank(view, found, shown, asker)
     row = trust.checks(
         found,
         attribution,
         sd=spec.tracks[track].sd,
         n_share=shown.n_share,
         simple=compute.simple_says(view, found.start, found.end, asker),
+        how=how,
+        interval=interval,
+        like=compute_shift.of_view(view, asker),
     )
     names = [call.label for call in calls if call.label and call.seqlet.sign == "+"]
     long = len(prediction.starts) > 1
-    said = trust.sentence(view.track, spec.tracks[track].unit, found, names, row, explained=explained, long=long)
+    said = trust.sentence(
+        view.track,
+        spec.tracks[track].unit,
+        found,
+        names,
+        row,
+        explained=explained,
+        long=long,
+        kind=spec.tracks[track].kind,
+        sd=spec.tracks[track].sd,
+        interval=interval,
+        rank=rank.text if rank.percentile is not None else "",
+    )
     if shown.n_share == 1:
         said = ("Nothing can be said here: every base is unknown (N).", "Look at another place, or paste the bases.")
-    return Answer(
-        view, spec, shown, prediction, attribution, calls, found, row, said, _notices(view, prediction, shown)
-    )
+    notices = (*_notices(view, prediction, shown), *trouble)
+    ranked = _ranked(rank, how)
+    return Answer(view, spec, shown, prediction, attribution, calls, found, row, said, notices, band, rank, ranked)
+
+
+def _band(view: View, asker: Asker) -> tuple[Band | None, tuple[str, ...]]:
+    """The intervals; where their file cannot be used, none and the reason: the prediction itself is still good."""
+    try:
+        return compute.interval(view, asker), ()
+    except UserError as error:
+        return None, (str(error),)
+
+
+def _interval(prediction: Prediction, track: int, found: Headline, band: Band | None) -> Interval | None:
+    """Where a measurement of the strongest prediction is expected."""
+    if band is None:
+        return None
+    same = (prediction.starts == found.start) & (prediction.values[track] == np.float32(found.value))
+    ends = band.at(track, int(np.flatnonzero(same)[0]))
+    return None if ends is None else Interval(*ends, band.confidence)
+
+
+def _rank(view: View, found: Headline, shown: Sequence, asker: Asker) -> Rank:
+    if shown.n_share > MAX_N:
+        return Rank(None, f"no percentile: more than {100 * MAX_N:.0f} % of the bases are unknown (N)")
+    return compute.percentiles(view, found.start, found.end, asker)
+
+
+def _ranked(rank: Rank, how: Reading) -> str:
+    """The line below the sentence. An activity and a count of reads have their percentile in the sentence itself."""
+    if rank.percentile is not None and how != "odds":
+        return ""
+    return rank.text[:1].upper() + rank.text[1:].rstrip(".") + "."
 
 
 def _notices(view: View, prediction: Prediction, shown: Sequence) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from app.cache import Cache
 from app.settings import cache_bytes
-from app.view import MAX_LINKED_BASES, PASTED, View
+from app.view import MAX_LINKED_BASES, PASTED, REDUCTIONS, View
 from genome.catalog import open_genes, open_genome
 from genome.errors import UserError
 from genome.genes import Gene
@@ -23,13 +23,14 @@ from genome.home import folder, home, replaced
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
 from genome.source import Genome, MemoryGenome
-from interpret import integrated_gradients
-from interpret.effects import Effect, effect
+from interpret import background, integrated_gradients
+from interpret.background import Rank
+from interpret.effects import Effect, effect, window_activity
 from interpret.integrated_gradients import Attribution
 from interpret.motifs import MotifCall, name_seqlets
 from interpret.motifs import warm as warm_motifs
 from interpret.seqlets import seqlets
-from models import registry
+from models import intervals, registry
 from models.core import ModelSpec, Prediction, Target
 from models.engine import Engine, Progress, Runner
 from models.predict import predict
@@ -135,22 +136,22 @@ def attribution(view: View, asker: Asker) -> Attribution:
     """The contribution of each base to the view's track.
 
     Raises:
-        UserError: when the locus is too long for letters, or the model has no such track.
+        UserError: when the locus is too long for letters, the model has no such track, or the track no such scalar.
     """
     spec = registry.spec(view.model)
-    check_track(spec, view.track)
+    explained = target(spec, view)
     if view.locus.length > MAX_LETTERS:
         raise UserError(
             f"Contributions are computed for up to {MAX_LETTERS:,} bp, and this locus has {view.locus.length:,}; zoom in."
         )
     return cache().get(
-        ("attribution", spec.model_id, *_place(view), view.edits, view.track, view.method, view.baseline, view.seed),
+        ("attribution", spec.model_id, *_place(view), view.edits, explained, view.method, view.baseline, view.seed),
         lambda: integrated_gradients.attribute(
             _runner(spec, asker),
             spec,
             sequence(view, asker),
             view.locus,
-            Target(view.track),
+            explained,
             baseline=view.baseline,
             seed=view.seed,
             progress=asker.progress,
@@ -171,7 +172,16 @@ def motif_calls(view: View, found: Attribution, asker: Asker) -> tuple[MotifCall
         values, hypothetical = found.values[part], found.hypothetical[:, part]
         return name_seqlets(seqlets(values), values, hypothetical, sd=sd)
 
-    key = ("motifs", found.spec.model_id, *_place(view), view.edits, view.track, view.method, view.baseline, view.seed)
+    key = (
+        "motifs",
+        found.spec.model_id,
+        *_place(view),
+        view.edits,
+        found.target,
+        view.method,
+        view.baseline,
+        view.seed,
+    )
     return cache().get(key, named, wait=asker.wait)
 
 
@@ -188,6 +198,58 @@ def edit_effect(view: View, edits: tuple[Variant, ...], asker: Asker) -> Effect:
     )
 
 
+def interval(view: View, asker: Asker) -> intervals.Band | None:
+    """Where measurements are expected along the locus, on every track; None when the model has no intervals."""
+    return intervals.band(prediction(view, asker))
+
+
+def percentiles(view: View, start: int, end: int, asker: Asker, *, name: str = "") -> Rank:
+    """Where the view's track stands, in the window centred on a stretch, among the windows of the model's background.
+
+    Args:
+        view: what is looked at.
+        start: first base, 0-based genome position.
+        end: one past the last base.
+        asker: who asks.
+        name: of the set, where another than the first is wanted.
+    """
+    spec = registry.spec(view.model)
+    try:
+        found, synthetic = _background(view, spec, asker, name)
+    except UserError as error:
+        return Rank(None, f"no percentile: {error}")
+    values = cache().get(
+        ("activity", spec.model_id, *_place(view), view.edits, start, end),
+        lambda: window_activity(_runner(spec, asker), spec, sequence(view, asker), start, end),
+        wait=asker.wait,
+    )
+    return found.rank_activity(view.track, float(values[spec.track_index(view.track)]), synthetic=synthetic)
+
+
+def effect_percentile(view: View, edit: Variant, asker: Asker, *, name: str = "") -> tuple[Effect, Rank]:
+    """The effect of one edit in windows around it, as in the background, and where its size stands there.
+
+    Raises:
+        UserError: when the effect cannot be computed.
+    """
+    spec = registry.spec(view.model)
+    placed = cache().get(
+        ("effect", "placed", spec.model_id, *_place(view), view.edits, edit),
+        lambda: effect(_runner(spec, asker), spec, reference(view, asker), (edit,), progress=asker.progress),
+        wait=asker.wait,
+    )
+    if len(edit.ref) != 1 or len(edit.alt) != 1:
+        return placed, Rank(None, "no percentile: the background holds single-base changes only")
+    try:
+        found, synthetic = _background(view, spec, asker, name)
+    except UserError as error:
+        return placed, Rank(None, f"no percentile: {error}")
+    track = spec.track_index(view.track)
+    level = float(max(placed.before[track], placed.after[track]))
+    delta = float(placed.delta[track])
+    return placed, found.rank_effect(view.track, delta, synthetic=synthetic, activity=level)
+
+
 def simple_says(view: View, start: int, end: int, asker: Asker) -> float | None:
     """What the simple model predicts for the view's track in the window centred on a stretch, or None if it cannot.
 
@@ -197,8 +259,8 @@ def simple_says(view: View, start: int, end: int, asker: Asker) -> float | None:
     """
     spec = registry.spec(view.model)
     names = {found.name: found for found in registry.specs()}
-    simple = names.get(SIMPLE)
-    if simple is None or spec.name == SIMPLE or view.track not in {track.name for track in simple.tracks}:
+    simple = names.get(f"{SIMPLE}-{spec.name}", names.get(SIMPLE))
+    if simple is None or simple.name == spec.name or view.track not in {track.name for track in simple.tracks}:
         return None
     stretch = Locus(view.locus.chrom, start, end)
     found = cache().get(
@@ -222,6 +284,23 @@ def check_track(spec: ModelSpec, track: str) -> None:
     names = [t.name for t in spec.tracks]
     if track not in names:
         raise UserError(f"{spec.name} has no track '{track[:40]}'; choose one of: {', '.join(names)}.")
+
+
+def target(spec: ModelSpec, view: View) -> Target:
+    """The scalar that the view explains; ``mean`` stands for the track's usual one.
+
+    Raises:
+        UserError: when the model has no such track, or the track no such scalar.
+    """
+    check_track(spec, view.track)
+    known = spec.tracks[spec.track_index(view.track)].reductions
+    if view.reduce == "mean":
+        return Target(view.track, known[0])
+    if view.reduce not in known:
+        raise UserError(
+            f"{view.track} is one value per window, which has no {REDUCTIONS[view.reduce]} to explain; choose a profile track."
+        )
+    return Target(view.track, view.reduce)
 
 
 def contig_digest(view: View, asker: Asker) -> str:
@@ -278,6 +357,19 @@ def _place(view: View) -> tuple[Hashable, ...]:
     return view.genome, view.contig, pasted, view.locus
 
 
+def _background(view: View, spec: ModelSpec, asker: Asker, name: str) -> tuple[background.Background, bool | None]:
+    """The set that a view is ranked in, and whether its locus is synthetic (None for pasted bases).
+
+    Raises:
+        UserError: when there is none, or it cannot be used.
+    """
+    synthetic = None if view.genome == PASTED else genome(view, asker).synthetic
+    found = background.chosen(spec.model_id, synthetic=synthetic, name=name)
+    if found is None:
+        raise UserError(f"{spec.name} has no background; make one with cislens background {spec.name}")
+    return found, synthetic
+
+
 def _runner(spec: ModelSpec, asker: Asker) -> Runner:
     return engine().runner(spec.model_id, session=asker.session)
 
@@ -286,9 +378,10 @@ def _warm() -> None:
     integrated_gradients.warm()
     warm_motifs()
     for spec in registry.specs():
-        if spec.name in (registry.DEFAULT_MODEL, SIMPLE):
-            try:
+        try:
+            intervals.calibration(spec.model_id)  # its library takes a second to import
+            if spec.name in (registry.DEFAULT_MODEL, SIMPLE):
                 for gradient in (False, True):
                     engine().pace(spec.model_id, gradient=gradient)
-            except UserError as error:  # who asks for this model is told; the others must still be warmed up
-                logging.getLogger(__name__).warning("%s cannot be used. %s", spec.model_id, error)
+        except UserError as error:  # who asks for this model is told; the others must still be warmed up
+            logging.getLogger(__name__).warning("%s cannot be used. %s", spec.model_id, error)

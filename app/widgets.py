@@ -27,16 +27,18 @@ UNITS = {
 STYLE = """
 <style>
 :root { --line:#e2e8f0; --ink:#0f172a; --soft:#64748b; --accent:#0284c7; }
-.stMainBlockContainer { padding: 1.6rem 1.8rem 3rem; max-width: 1500px; }
+.stMainBlockContainer { padding: 4.3rem 1.8rem 3rem; max-width: 1500px; }
 [data-testid="stSidebar"] { background:#fff; border-right:1px solid var(--line); }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stSidebarHeader"] { height: 1.6rem; min-height: 0; padding-bottom: 0; margin-bottom: 0; }
 [data-testid="stSidebar"] [data-testid="stVerticalBlock"] { gap: .7rem; }
-[data-testid="stHeader"] { background: transparent; height: 2.2rem; }
+[data-testid="stHeader"] { background:#f8fafc; }
+[class*="st-key-model-"] { background:#fff; }
 [data-testid="stMain"] { background:#f8fafc; }
 .cl-brand { font-size:1.35rem; font-weight:700; color:var(--ink); letter-spacing:-.01em; line-height:1.1; }
 .cl-sub, .cl-note { color:var(--soft); font-size:.82rem; line-height:1.35; }
 .cl-said { font-size:1.06rem; line-height:1.5; color:var(--ink); min-height:3.1em; }
+.cl-rank { min-height:1.35em; }
 .cl-chips { display:flex; flex-wrap:wrap; gap:.45rem; align-items:center; min-height:2.2rem; }
 .cl-chip { border:1px solid; border-radius:999px; padding:.16rem .7rem; font-size:.83rem; white-space:nowrap; cursor:help; }
 .cl-good { background:#f0fdfa; border-color:#99f6e4; color:#134e4a; }
@@ -56,9 +58,12 @@ STYLE = """
   .st-key-search-row > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:first-child { min-width:0; }
 }
 @media (max-width:640px) {
-  .stMainBlockContainer { padding: 2.6rem 1rem 3rem; }
+  .stMainBlockContainer { padding: 4.3rem 1rem 3rem; }
+  [class*="st-key-tracks-"] [data-testid="stHorizontalBlock"]:has([data-testid="stCaptionContainer"]) { display:none; }
   .st-key-search-row [data-testid="stColumn"]:has([data-testid="stPopover"]) { flex:1 1 40%; }
 }
+.cl-facts { display:flex; flex-wrap:wrap; gap:.2rem 1.4rem; color:var(--ink); font-size:.9rem; }
+.cl-facts i { color:var(--soft); font-style:normal; }
 .cl-edit { display:flex; justify-content:space-between; padding:.2rem 0; font-size:.95rem; color:var(--ink);
   font-variant-numeric: tabular-nums; }
 .cl-up { color:#0369a1; font-weight:600; } .cl-down { color:#c2410c; font-weight:600; }
@@ -84,9 +89,12 @@ def chips(checks: Iterable[Check]) -> str:
     return f'<div class="cl-chips" role="list" aria-label="Checks of this answer">{"".join(parts)}</div>'
 
 
-def said(first: str, rest: str) -> str:
-    """The sentence as HTML."""
-    return f'<div class="cl-said"><b>{html.escape(first)}</b> {html.escape(rest)}</div>'
+def said(first: str, rest: str, below: str = "") -> str:
+    """The sentence as HTML, and a quiet line below it whose place is kept when there is nothing to say."""
+    return (
+        f'<div class="cl-said"><b>{html.escape(first)}</b> {html.escape(rest)}</div>'
+        f'<div class="cl-note cl-rank">{html.escape(below)}</div>'
+    )
 
 
 def progress_in(slot: Any, what: str) -> Callable[[float], None]:

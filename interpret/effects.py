@@ -107,6 +107,28 @@ def effect(
     )
 
 
+def placed_starts(first: int, last: int, window: int) -> list[int]:
+    """First bases of the windows around a change from ``first`` to ``last`` (0-based half-open), left to right."""
+    centred = (first + last) // 2 - window // 2
+    return [centred + int(offset) for offset in np.linspace(-(window // 4), window // 4, PLACEMENTS).round()]
+
+
+def window_activity(run: Runner, spec: ModelSpec, sequence: Sequence, start: int, end: int) -> npt.NDArray[np.float32]:
+    """The usual explained scalar of every track, (tracks,), in the one window centred on a stretch.
+
+    Args:
+        run: the engine, bound to a model.
+        spec: that model.
+        sequence: bases that reach a window beyond the stretch on both sides.
+        start: first base of the stretch, 0-based genome position.
+        end: one past its last base.
+    """
+    first, last = core_of(sequence, start, end)
+    centred = np.array([first + (last - first - spec.input_length) // 2], dtype=np.int64)
+    tiling = Tiling(spec.input_length, spec.input_length, centred, (first, last), True)
+    return explained(run_windows(run, sequence, tiling), spec).mean(axis=(0, 1))
+
+
 def explained(components: npt.NDArray[np.float32], spec: ModelSpec) -> npt.NDArray[np.float32]:
     """The usual explained scalar of every track: (windows, components, tracks, bins) -> (windows, components, tracks)."""
     flat = torch.from_numpy(components.reshape(-1, *components.shape[2:]))
@@ -132,10 +154,8 @@ def _placed_windows(
     window = spec.input_length
     if last - first > window // 2:
         raise UserError(f"These edits span {last - first} bp, more than half of the model's window of {window} bp.")
-    centred = (first + last) // 2 - window // 2
-    places = [centred + int(offset) for offset in np.linspace(-(window // 4), window // 4, PLACEMENTS).round()]
     origin = reference.locus.start
-    starts = np.array([place - origin for place in places], dtype=np.int64)
+    starts = np.array([place - origin for place in placed_starts(first, last, window)], dtype=np.int64)
     # Everything left of the first change is the same in both, so the index of the first base is too.
     return tuple(Tiling(window, 1, starts, (0, sequence.length), False) for sequence in (reference, changed))  # type: ignore[return-value]
 

@@ -10,7 +10,7 @@ Every position is 0-based half-open in genome coordinates. A track is a dict wit
 and, by kind,
 
     signal    values per bin (None or NaN = no value); either start and step (bp per bin), or starts and ends per value.
-              Optional: low and high per value (a band: spread over the members), style "line" | "area" | "bar",
+              Optional: low and high per value (a band) and band, what it means, style "line" | "area" | "bar",
               color "#rrggbb", unit, minimum and maximum of the axis (default: from the values, zero included).
     letters   start, values (one contribution per base), unit; bases default to those of the reference handed to the
               browser (which may be edited bases). Optional minimum and maximum.
@@ -112,6 +112,7 @@ def _wire_signal(track: Track, _reference: Mapping[str, Any], _shown: tuple[int,
             raise ValueError(f"{wire['step']=}")
     if "low" in track:
         wire |= {end: _filled(_numbers(track[end], MAX_VALUES), values) for end in ("low", "high")}
+        wire |= {"band": clean_text(track["band"], 40)} if track.get("band") else {}
     extremes = [*values, *wire.get("low", ()), *wire.get("high", ())]
     return wire | _axis(track, extremes) | _color(track)
 

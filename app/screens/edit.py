@@ -16,8 +16,11 @@ from app.widgets import problem, text
 from genome.errors import UserError
 from genome.locus import Variant
 from genome.sequence import clean_bases
+from interpret.background import Rank
 from interpret.effects import Effect
 from interpret.trust import signed
+from interpret.wording import digits_for, reading
+from models.core import Target
 
 CHOSEN = "chosen_base"
 _KINDS = ("Substitute", "Delete", "Insert before")
@@ -133,7 +136,10 @@ def _row(found: Answer, edit: Variant, asker: Asker) -> None:
     words, undo = st.columns([0.82, 0.18], vertical_alignment="center")
     try:
         with words:
-            _line(f"{edit.position:,}", _change(edit), compute.edit_effect(found.view, (edit,), asker), found)
+            shown = compute.edit_effect(found.view, (edit,), asker)
+            _line(f"{edit.position:,}", _change(edit), shown, found)
+            placed, rank = compute.effect_percentile(found.view, edit, asker)
+            st.html(f'<div class="cl-note">{html.escape(_ranked(shown, placed, rank, found))}</div>')
     except UserError as error:
         words.caption(text(error))
     undo.button("Undo", key=f"undo-{edit}", type="tertiary", on_click=_undo, args=(found.view, edit))
@@ -144,15 +150,34 @@ def _line(where: str, what: str, effect: Effect, found: Answer, *, levels: bool 
     delta = float(effect.delta[track])
     tone = "cl-up" if delta > 0 else "cl-down"
     sign = "+" if delta > 0 else ""
-    value = f"{sign}{signed(delta)} ± {effect.spread[track]:.1f}"
+    digits = _digits(found)
+    value = f"{sign}{signed(delta, digits)} ± {effect.spread[track]:.{digits}f}"
     tail = (
-        f" &nbsp;{signed(float(effect.before[track]))} → {signed(float(effect.after[track]))}" if levels or what else ""
+        f" &nbsp;{signed(float(effect.before[track]), digits)} → {signed(float(effect.after[track]), digits)}"
+        if levels or what
+        else ""
     )
     warn = "" if effect.signs_agree[track] or abs(delta) < 0.05 else " · members disagree in sign"
     st.html(
         f'<div class="cl-edit"><span>{html.escape(where)} <b>{html.escape(what)}</b></span>'
         f'<span><span class="{tone}">{html.escape(value)}</span>{tail}{html.escape(warn)}</span></div>'
     )
+
+
+def _ranked(shown: Effect, placed: Effect, rank: Rank, found: Answer) -> str:
+    """The percentile in words, with the value it belongs to where that is not the one shown."""
+    track = found.spec.track_index(found.view.track)
+    words = rank.text
+    if rank.percentile is not None and shown.rule != placed.rule:
+        sign = "+" if placed.delta[track] > 0 else ""
+        words = f"{sign}{signed(float(placed.delta[track]), _digits(found))} in windows around it, {words}"
+    return f"{words[:1].upper()}{words[1:]}{' · ' if rank.flag else ''}{rank.flag}"
+
+
+def _digits(found: Answer) -> int:
+    """Digits after the point: one for log odds, one more than the track itself needs for a change of an activity."""
+    track = found.spec.tracks[found.spec.track_index(found.view.track)]
+    return 1 if reading(track.unit, track.kind) == "odds" else digits_for(track.sd) + 1
 
 
 def _letters(found: Answer, asker: Asker) -> None:
@@ -167,7 +192,7 @@ def _letters(found: Answer, asker: Asker) -> None:
     picture = compare.before_and_after(before, found.attribution, found.view.edits, palette=st.session_state["palette"])
     st.image(picture)
     st.caption(
-        f"Contributions to {text(found.view.track)}, {text(_unit(found))}, on one scale; gaps keep them in register."
+        f"Contributions to {text(found.view.track)}, {text(found.attribution.unit)}, on one scale; gaps keep them in register."
     )
 
 
@@ -187,7 +212,9 @@ def _rule(view: View, asker: Asker) -> str:
 
 
 def _unit(found: Answer) -> str:
-    return found.spec.tracks[found.spec.track_index(found.view.track)].unit
+    """What effects are counted in: always the usual scalar of the track, whatever is explained."""
+    track = found.spec.tracks[found.spec.track_index(found.view.track)]
+    return Target(track.name, track.reductions[0]).unit(found.spec)
 
 
 def _unedited(view: View) -> View:

@@ -15,6 +15,7 @@ from interpret import trust
 from interpret.integrated_gradients import Attribution
 from interpret.trust import HOW, Check, Headline, checks, correlation, headline, sentence, signed
 from models.core import Prediction, Target
+from models.shift import Verdict
 from tests.toy_models import WINDOW, toy_spec
 
 MINUS = "\u2212"
@@ -173,8 +174,9 @@ def test_the_gap_is_absolute_where_there_is_almost_no_difference_to_share():
 
 
 def test_the_order_of_the_strip_is_fixed_and_each_check_is_explained():
-    row = row_of(attribution=attribution_of(), simple=1.0)
-    assert list(row) == ["Adds up", "Strands", "Members", "Unknown bases", "Simple model"] == list(HOW)
+    row = row_of(attribution=attribution_of(), simple=1.0, like=Verdict("like", stranger_than=0.5))
+    named = ["Adds up", "Strands", "Members", "Unknown bases", "Like the training data", "Simple model"]
+    assert list(row) == named == list(HOW)
     for threshold in (trust.STRANDS_GOOD, trust.STRANDS_BAD):
         assert str(threshold) in HOW["Strands"]
     for threshold in (trust.MEMBERS_GOOD, trust.MEMBERS_BAD):
@@ -337,3 +339,42 @@ def test_correlation_is_pearsons_and_nan_for_a_constant():
     assert correlation(a, b) == pytest.approx(np.corrcoef(a, b)[0, 1])
     assert correlation(a, -a) == pytest.approx(-1)
     assert np.isnan(correlation(a, np.ones_like(a)))
+
+
+def like_row(verdict: Verdict) -> Check:
+    return row_of(like=verdict)["Like the training data"]
+
+
+def test_the_badge_says_like_edge_or_unlike_with_the_first_reason():
+    like = like_row(Verdict("like", stranger_than=0.4))
+    assert (like.label, like.level, like.concern) == ("Like the training data", "good", "")
+    edge = like_row(Verdict("edge", ("GC 71 %: 96 % have less", "another")))
+    assert (edge.label, edge.value, edge.level) == (
+        "At the edge of the training data",
+        "GC 71 %: 96 % have less",
+        "caution",
+    )
+    unlike = like_row(Verdict("unlike", ("12 % of the bases are N",)))
+    assert (unlike.label, unlike.level) == ("Unlike the training data", "bad")
+    assert unlike.concern == "this DNA is unlike the training data"
+
+
+def test_a_model_whose_training_data_are_not_known_is_not_called_good():
+    check = like_row(Verdict("unknown"))
+    assert check.level == "caution"
+    assert "not known" in check.value
+    assert check.concern == ""
+
+
+def test_dna_of_another_organism_is_a_caution_however_alike():
+    scope = ("it was trained on human DNA, and this is yeast DNA",)
+    check = like_row(Verdict("like", stranger_than=0.4, scope=scope))
+    assert check.level == "caution"
+    assert check.concern == scope[0]
+    both = like_row(Verdict("unlike", ("12 % of the bases are N",), scope=scope))
+    assert both.level == "bad"
+    assert both.concern.endswith(scope[0])
+
+
+def test_nobody_asked_is_no_badge():
+    assert "Like the training data" not in row_of()

@@ -91,7 +91,7 @@ function signalRows(data, base) {
     : Math.floor((base - data.start) / data.step);
   if (index < 0 || index >= data.values.length) return null;
   const rows = [["Position", place(base)], [data.name || "Value", number(data.values[index], data.unit)]];
-  if (data.low) rows.push(["Band", `${number(data.low[index])} to ${number(data.high[index])}`]);
+  if (data.low) rows.push([data.band || "Band", `${number(data.low[index])} to ${number(data.high[index])}`]);
   return rows;
 }
 
