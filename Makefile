@@ -47,8 +47,9 @@ format: setup-dev ## Put the code in the house's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-train: setup ## Train a model from CISLENS_DATA (MODEL=tf-binding or simple)
+train: setup ## Train a model from CISLENS_DATA and make what stands beside it (MODEL=tf-binding, lentimpra, ...)
 	$(BIN)/python -m models.train $(MODEL)
+	$(BIN)/python -m interpret.equip $(MODEL)
 
 bench: setup-dev ## Time ours beside the peer, into benchmarks/results.json
 	$(BIN)/python -m benchmarks.run

@@ -131,9 +131,9 @@ def read_training_background(folder: Path, peaks: Rows) -> Rows:
     """
     codes = _read_contig(folder, *_TRAIN_BACKGROUND)
     words = canonical_kmers(codes[None])[0]
-    like_peak = _found(words, canonical_kmers(peaks.codes))
+    like_peak = found_among(words, canonical_kmers(peaks.codes))
     home = peaks.chosen(peaks.chroms == _TRAIN_BACKGROUND[1])
-    like_home = _found(words, canonical_kmers(home.codes))
+    like_home = found_among(words, canonical_kmers(home.codes))
     starts = np.arange(0, len(codes) - WINDOW_LENGTH + 1, BACKGROUND_STRIDE)
     bad = _count_within(codes == N_CODE, starts, starts + WINDOW_LENGTH)
     bad += _count_within(like_peak, starts, starts + WINDOW_LENGTH - HOMOLOGY_LENGTH + 1)
@@ -221,7 +221,7 @@ def canonical_kmers(codes: Codes, *, length: int = HOMOLOGY_LENGTH) -> Kmers:
 
 def shares_kmer(words: Kmers, others: Kmers) -> Flags:
     """bool (n,): which rows of words (n, words) hold a word of ``others``."""
-    return np.asarray(_found(words, others).any(axis=1))
+    return np.asarray(found_among(words, others).any(axis=1))
 
 
 def near_peaks(chroms: npt.NDArray[np.str_], starts: npt.NDArray[np.int64], peaks: Rows, *, within: int) -> Flags:
@@ -251,7 +251,7 @@ def read_fasta(path: Path) -> list[tuple[str, str]]:
     return [(head.strip(), body.replace("\n", "")) for head, _, body in (record.partition("\n") for record in records)]
 
 
-def _found(words: Kmers, others: Kmers) -> Flags:
+def found_among(words: Kmers, others: Kmers) -> Flags:
     """Which words are among ``others``, in the shape of ``words``; N is like nothing.
 
     A table of 2^24 places, by a product of the word, rules most words out before they are searched for.

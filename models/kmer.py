@@ -27,11 +27,14 @@ class KmerModel(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, n_tracks, 1) log odds."""
-        halves = self._half_words(x)  # (n, 4^half, length - half + 1), rows in order of the letters, first slowest
+        return (self.counts(x) @ self.weight.flatten(1).T + self.bias)[:, :, None]
+
+    def counts(self, x: Tensor) -> Tensor:
+        """(n, 4, length) -> (n, 4^k): how often each word occurs, in order of the letters, first slowest."""
+        halves = self._half_words(x)  # (n, 4^half, length - half + 1)
         first = halves[:, :, : -self.half_length]  # (n, 4^half, words)
         second = halves[:, :, self.half_length :]  # (n, 4^half, words)
-        pairs = first @ second.transpose(1, 2)  # (n, 4^half, 4^half): how often each word occurs
-        return (pairs.flatten(1) @ self.weight.flatten(1).T + self.bias)[:, :, None]
+        return (first @ second.transpose(1, 2)).flatten(1)
 
     @torch.no_grad()
     def rescale(self, slope: Tensor, intercept: Tensor) -> None:

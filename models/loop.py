@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Say = Callable[[str], None]
+_TOLD = ("epoch", "best", "history", "seconds")
 
 
 class Task(Protocol):
@@ -53,6 +56,8 @@ class Schedule:
         learning_rate: largest step size of AdamW; it rises for a tenth of the steps and falls to nothing.
         weight_decay: of AdamW.
         seed: of everything; member k uses seed + k.
+        averaging: share of the running average of the weights that each step keeps; the average is what is scored and
+            given back. 0: the weights themselves.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Schedule:
     learning_rate: float
     weight_decay: float
     seed: int
+    averaging: float = 0.0
 
 
 @dataclass
@@ -68,19 +74,23 @@ class Fit:
 
     Attributes:
         module: the network, changed in place.
+        judged: what is scored: the network itself, or the running average of its weights.
         optimizer: its AdamW.
         epoch: passes done.
         best: highest score so far.
         kept: weights at that score.
         history: score after each pass.
+        seconds: processor time spent.
     """
 
     module: nn.Module
+    judged: nn.Module
     optimizer: torch.optim.AdamW
     epoch: int = 0
     best: float = -math.inf
     kept: dict[str, Tensor] = field(default_factory=dict)
     history: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def fit(
@@ -105,21 +115,23 @@ def fit(
     torch.manual_seed(schedule.seed + member)
     module = build()
     optimizer = torch.optim.AdamW(module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay)
-    state = Fit(module, optimizer)
+    state = Fit(module, copy.deepcopy(module) if schedule.averaging else module, optimizer)
     if checkpoint is not None and checkpoint.exists():
         _resume(state, checkpoint, task.fingerprint)
     for epoch in range(state.epoch, schedule.epochs):
+        started = time.process_time()
         loss = _run_epoch(state, task, schedule, member, epoch)
-        score = task.score(state.module)
+        score = task.score(state.judged)
         state.epoch, state.history = epoch + 1, [*state.history, score]
         if not state.kept or score > state.best:
             state.best = score
-            state.kept = {name: value.detach().clone() for name, value in state.module.state_dict().items()}
+            state.kept = {name: value.detach().clone() for name, value in state.judged.state_dict().items()}
+        state.seconds += time.process_time() - started
         if checkpoint is not None:
             _save(state, checkpoint, task.fingerprint)
         say(f"{schedule.name} member {member}: pass {epoch + 1}/{schedule.epochs}, loss {loss:.4f}, score {score:.4f}")
-    state.module.load_state_dict(state.kept)
-    return state.module.eval()
+    state.judged.load_state_dict(state.kept)
+    return state.judged.eval()
 
 
 def _run_epoch(state: Fit, task: Task, schedule: Schedule, member: int, epoch: int) -> float:
@@ -139,10 +151,23 @@ def _run_epoch(state: Fit, task: Task, schedule: Schedule, member: int, epoch: i
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
+        _average(state, schedule.averaging)
         losses.append(float(loss.detach()))
     if not np.isfinite(losses).all():
         raise ValueError(f"the loss of {schedule.name} is not a number in pass {epoch + 1}")
     return float(np.mean(losses))
+
+
+@torch.no_grad()
+def _average(state: Fit, kept: float) -> None:
+    """Moves the running average towards the network; counters are copied."""
+    if state.judged is state.module:
+        return
+    for own, new in zip(state.judged.state_dict().values(), state.module.state_dict().values(), strict=True):
+        if own.is_floating_point():
+            own.lerp_(new, 1 - kept)
+        else:
+            own.copy_(new)
 
 
 def _set_rate(optimizer: torch.optim.AdamW, largest: float, done: float) -> None:
@@ -156,12 +181,13 @@ def _set_rate(optimizer: torch.optim.AdamW, largest: float, done: float) -> None
 def _save(state: Fit, path: Path, fingerprint: dict[str, Any]) -> None:
     """Writes weights, optimizer and progress as one safetensors file, whole or not at all."""
     tensors = {f"now.{name}": value for name, value in state.module.state_dict().items()}
+    if state.judged is not state.module:
+        tensors |= {f"judged.{name}": value for name, value in state.judged.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in state.kept.items()}
     for index, slots in state.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": torch.as_tensor(value) for name, value in slots.items()}
-    progress = json.dumps(
-        {"epoch": state.epoch, "best": state.best, "history": state.history, "fingerprint": fingerprint}
-    )
+    told = {name: getattr(state, name) for name in _TOLD}
+    progress = json.dumps({**told, "fingerprint": fingerprint})
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
     save_file(
@@ -172,22 +198,25 @@ def _save(state: Fit, path: Path, fingerprint: dict[str, Any]) -> None:
 
 def _resume(state: Fit, path: Path, fingerprint: dict[str, Any]) -> None:
     """Takes up a saved fit, if it is of the same task."""
-    progress = _progress_of(path)
+    progress = progress_of(path)
     if progress.get("fingerprint") != json.loads(json.dumps(fingerprint)):
         return
     tensors = load_file(path)
     state.module.load_state_dict(_below(tensors, "now."))
+    if state.judged is not state.module:
+        state.judged.load_state_dict(_below(tensors, "judged."))
     state.kept = _below(tensors, "best.")
     saved = state.optimizer.state_dict()
     for name, value in _below(tensors, "optimizer.").items():
         index, _, slot = name.partition(".")
         saved["state"].setdefault(int(index), {})[slot] = value
     state.optimizer.load_state_dict(saved)
-    state.epoch, state.best, state.history = progress["epoch"], progress["best"], progress["history"]
+    for name in _TOLD:
+        setattr(state, name, progress[name])
 
 
-def _progress_of(path: Path) -> dict[str, Any]:
-    """What a saved fit says about itself."""
+def progress_of(path: Path) -> dict[str, Any]:
+    """What a saved fit says about itself: passes done, best score, scores, processor seconds and what it was a fit of."""
     with path.open("rb") as handle:
         size = int.from_bytes(handle.read(8), "little")
         header = json.loads(handle.read(size))

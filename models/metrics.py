@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -135,3 +135,62 @@ def _checked(positive: npt.ArrayLike, negative: npt.ArrayLike) -> tuple[Floats, 
     if high.ndim != 1 or low.ndim != 1 or not len(high) or not len(low) or np.isnan(high).any() or np.isnan(low).any():
         raise ValueError(f"scores must be flat, present and known: {high.shape=}, {low.shape=}")
     return high, low
+
+
+def pearson(predicted: npt.NDArray[np.floating], measured: npt.NDArray[np.floating]) -> float:
+    """Pearson's r over the rows that were measured (not NaN); NaN when either is constant or fewer than three are."""
+    known = ~np.isnan(measured)
+    a, b = predicted[known].astype(np.float64), measured[known].astype(np.float64)
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def spearman(predicted: npt.NDArray[np.floating], measured: npt.NDArray[np.floating]) -> float:
+    """Spearman's rank correlation over the rows that were measured (not NaN); ties get their mean rank."""
+    known = ~np.isnan(measured)
+    return pearson(ranks(predicted[known]), ranks(measured[known]))
+
+
+def ranks(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """float64 (n,): ranks from 1, ties at the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = counts.cumsum()
+    return (last - (counts - 1) / 2)[inverse]
+
+
+def bootstrap_correlation(
+    correlation: Callable[[npt.NDArray[np.floating], npt.NDArray[np.floating]], float],
+    predicted: npt.NDArray[np.floating],
+    measured: npt.NDArray[np.floating],
+    clusters: npt.NDArray[np.int64],
+    *,
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> npt.NDArray[np.float64]:
+    """Correlations of several predictions with one measurement, on the same resamples of whole clusters.
+
+    Rows of one cluster (an element and its reverse complement, or overlapping elements) are drawn together: drawing them
+    apart would count the same sequence as two.
+
+    Args:
+        correlation: ``pearson`` or ``spearman``.
+        predicted: (predictions, n).
+        measured: (n,), NaN where it was not measured.
+        clusters: (n,).
+        n_resamples: how many.
+        seed: of the draws.
+
+    Returns:
+        float64 (predictions, n_resamples).
+    """
+    random = np.random.default_rng(seed)
+    known = np.flatnonzero(~np.isnan(measured))
+    names, members = np.unique(clusters[known], return_inverse=True)
+    order = np.argsort(members, kind="stable")
+    rows_of = np.split(known[order], np.searchsorted(members[order], np.arange(1, len(names))))
+    drawn = np.empty((len(predicted), n_resamples))
+    for resample in range(n_resamples):
+        rows = np.concatenate([rows_of[pick] for pick in random.integers(0, len(names), len(names))])
+        drawn[:, resample] = [correlation(row[rows], measured[rows]) for row in predicted]
+    return drawn

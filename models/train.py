@@ -1,9 +1,8 @@
-"""``make train``: fits tf-binding and simple, calibrates them, and writes them where the registry finds them."""
+"""``make train``: fits a released model and writes it where the registry finds it; tf-binding and simple are fitted here."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
@@ -12,7 +11,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from genome.errors import UserError
@@ -21,6 +19,7 @@ from models.core import Model, ModelSpec, Track
 from models.fit import Recipe, calibration, fit_member, log_odds, validation_score
 from models.kmer import KmerModel
 from models.tf_binding import TFBinding
+from models.write import write_model
 
 ARCHITECTURES: dict[str, type[nn.Module]] = {"tf_binding": TFBinding, "kmer": KmerModel}
 RECIPES = {
@@ -48,6 +47,9 @@ ORIGIN = (
     "dinucleotide shuffles, the other factor's peaks and background of hg38 chr2."
 )
 VALIDATION_SEED = 20
+SANDBOX_PROFILE = "sandbox-profile"
+OTHERS = ("lentimpra", "retina", SANDBOX_PROFILE)  # trained by modules of their own
+HELD_OUT = "python -m models.held_out"
 
 
 def train(recipe: Recipe, splits: Splits, *, out: Path, work: Path, workers: int = 2) -> Path:
@@ -74,7 +76,7 @@ def train(recipe: Recipe, splits: Splits, *, out: Path, work: Path, workers: int
     scores = log_odds(ensemble, validation.codes)
     spec = model_spec(recipe, tuple(round(float(sd), 4) for sd in scores.std(axis=0)))
     print(f"{recipe.name}: ensemble AUROC on validation {validation_score(ensemble, validation):.4f}, sd {spec.tracks}")
-    return write_model(spec, recipe, members, out / recipe.name)
+    return write_model(spec, recipe.architecture, recipe.options, members, out / recipe.name)
 
 
 def _fit(rows: Rows, validation: Rows, recipe: Recipe, member: int, work: Path) -> nn.Module:
@@ -121,62 +123,45 @@ def model_spec(recipe: Recipe, sds: tuple[float, ...]) -> ModelSpec:
     )
 
 
-def write_model(spec: ModelSpec, recipe: Recipe, members: list[nn.Module], folder: Path) -> Path:
-    """Writes weights and model.toml; the same seed gives the same bytes."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for index, member in enumerate(members):
-        weights = {name: value.detach().clone().contiguous() for name, value in sorted(member.state_dict().items())}
-        path = folder / f"member-{index}.safetensors"
-        save_file(weights, path)
-        path.chmod(0o644)
-    (folder / "model.toml").write_text(model_toml(spec, recipe), encoding="utf-8")
-    return folder
-
-
-def model_toml(spec: ModelSpec, recipe: Recipe) -> str:
-    """The text of model.toml."""
-    top = {
-        "name": spec.name,
-        "title": spec.title,
-        "architecture": recipe.architecture,
-        "input_length": spec.input_length,
-        "output_length": spec.output_length,
-        "resolution": spec.resolution,
-        "strand": spec.strand_rule,
-        "members": spec.n_members,
-        "origin": spec.origin,
-    }
-    lines = [f"{key} = {json.dumps(value)}" for key, value in top.items()]
-    lines += ["", "[options]", *(f"{key} = {json.dumps(value)}" for key, value in sorted(recipe.options.items()))]
-    for track in spec.tracks:
-        fields = {name: getattr(track, name) for name in ("name", "assay", "biosample", "unit", "sd")}
-        lines += ["", "[[tracks]]", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]
-    return "\n".join(lines) + "\n"
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Trains the model that is named on the command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.train", description="Train tf-binding or simple.")
-    parser.add_argument("model", choices=sorted(RECIPES))
+    parser = argparse.ArgumentParser(prog="python -m models.train", description="Train one of the released models.")
+    parser.add_argument("model", choices=sorted([*RECIPES, *OTHERS]))
     parser.add_argument(
         "--out", type=Path, default=Path("assets/models"), help="folder that receives the model's folder"
     )
     parser.add_argument(
         "--work", type=Path, default=Path("build/train"), help="folder for the states of unfinished fits"
     )
-    parser.add_argument("--epochs", type=int, help="passes over the data, when not those of the recipe")
+    parser.add_argument("--epochs", type=int, help="passes over the data, when not those of the recipe (binding only)")
     parser.add_argument("--workers", type=int, default=2, help="members fitted at the same time, one core each")
     chosen = parser.parse_args(arguments)
-    recipe = RECIPES[chosen.model]
-    if chosen.epochs:
-        recipe = replace(recipe, epochs=chosen.epochs)
     try:
-        folder = train(recipe, read_splits(data_folder()), out=chosen.out, work=chosen.work, workers=chosen.workers)
+        folder, scored_by = _trained(chosen)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    print(f"{recipe.name} is in {folder}; python -m models.held_out scores it on the held-out rows.")
+    print(f"{chosen.model} is in {folder}; {scored_by} scores it on the held-out rows.")
     return 0
+
+
+def _trained(chosen: argparse.Namespace) -> tuple[Path, str]:
+    """The folder of the trained model, and the command that scores it."""
+    if chosen.model in RECIPES:
+        recipe = RECIPES[chosen.model]
+        if chosen.epochs:
+            recipe = replace(recipe, epochs=chosen.epochs)
+        splits = read_splits(data_folder())
+        return train(recipe, splits, out=chosen.out, work=chosen.work, workers=chosen.workers), HELD_OUT
+    if chosen.model == SANDBOX_PROFILE:
+        from models import profile_task
+
+        return profile_task.train(chosen.out, chosen.work, chosen.workers), "python -m models.profile_held_out"
+    from models import reporter_train
+
+    fit_reporter = {"lentimpra": reporter_train.train_lentimpra, "retina": reporter_train.train_retina}[chosen.model]
+    folder = fit_reporter(chosen.out, chosen.work, workers=chosen.workers, data=data_folder())
+    return folder, f"python -m models.reporter_held_out {chosen.model}"
 
 
 def data_folder() -> Path:

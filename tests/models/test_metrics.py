@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.metrics import auprc, auroc, bootstrap_auprc, bootstrap_auroc, interval
+from models.metrics import (
+    auprc,
+    auroc,
+    bootstrap_auprc,
+    bootstrap_auroc,
+    bootstrap_correlation,
+    interval,
+    pearson,
+    spearman,
+)
 
 SCORES = st.lists(st.integers(-5, 5), min_size=1, max_size=30)
 
@@ -66,3 +75,33 @@ def test_the_interval_of_auroc_has_the_width_of_its_standard_error() -> None:
 def test_missing_or_unknown_scores_are_refused(high: list[float], low: list[float]) -> None:
     with pytest.raises(ValueError, match="scores must be"):
         auroc(high, low)
+
+
+def test_correlations_equal_scipys() -> None:
+    from scipy.stats import pearsonr, spearmanr
+
+    random = np.random.default_rng(0)
+    a = random.integers(0, 9, 80).astype(float)
+    b = a + random.normal(size=80)
+    assert pearson(a, b) == pytest.approx(pearsonr(a, b).statistic)
+    assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
+
+
+def test_correlations_leave_out_what_was_not_measured_and_refuse_constants() -> None:
+    a, b = np.arange(6.0), np.array([1.0, 2.0, np.nan, 3.0, 5.0, 4.0])
+    known = ~np.isnan(b)
+    assert pearson(a, b) == pytest.approx(np.corrcoef(a[known], b[known])[0, 1])
+    assert np.isnan(pearson(np.ones(6), b))
+    assert np.isnan(spearman(a, np.full(6, np.nan)))
+
+
+def test_clusters_are_drawn_whole() -> None:
+    random = np.random.default_rng(1)
+    measured = random.normal(size=100)
+    predicted = measured + random.normal(size=100)
+    single = bootstrap_correlation(pearson, predicted[None], measured, np.arange(100), seed=2)
+    twice = bootstrap_correlation(
+        pearson, np.repeat(predicted, 2)[None], np.repeat(measured, 2), np.repeat(np.arange(100), 2), seed=2
+    )
+    np.testing.assert_allclose(single, twice)  # saying everything twice adds no certainty
+    assert single.std() > 0.01

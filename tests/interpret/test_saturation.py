@@ -1,0 +1,69 @@
+"""The rules of the saturation-mutagenesis comparison, on a table made by hand and a model known on paper."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.saturation import ELEMENTS, Element, ceilings, effects, read_elements, starts
+from tests.toy_models import Linear, random_bases, toy_engine, toy_model
+
+HEAD = "Chrom\tPos\tRef\tAlt\tBarcodes\tDNA\tRNA\tCoefficient\tpValue\tElement\tRelease\n"
+
+
+def table(path: Path, rows: list[tuple[int, str, str, int, float, str, str]]) -> Path:
+    lines = "".join(
+        f"1\t{place}\t{ref}\t{alt}\t{barcodes}\t1\t1\t{value}\t0.1\t{element}\t{release}\n"
+        for place, ref, alt, barcodes, value, element, release in rows
+    )
+    path.write_bytes(gzip.compress((HEAD + lines).encode()))
+    return path
+
+
+def test_only_well_measured_substitutions_of_one_release_count_and_gaps_are_n(tmp_path: Path) -> None:
+    rows = [
+        (11, "A", "C", 20, 0.5, name, "GRCh38") for name in ELEMENTS
+    ] + [
+        (13, "G", "T", 20, -0.5, "LDLR", "GRCh38"),
+        (13, "G", "A", 9, 9.0, "LDLR", "GRCh38"),  # too few barcodes
+        (13, "G", "-", 50, 9.0, "LDLR", "GRCh38"),  # a deletion
+        (99, "G", "A", 50, 9.0, "LDLR", "GRCh37"),  # the other release
+    ]  # fmt: skip
+    by_name = {element.name: element for element in read_elements(table(tmp_path / "t.gz", rows))}
+    assert by_name["LDLR"].bases == "ANG"
+    assert by_name["LDLR"].changes == ((0, "C"), (2, "T"))
+    assert by_name["LDLR"].measured.tolist() == [0.5, -0.5]
+
+
+@pytest.mark.parametrize("offset", [0, 10, 150, 299])
+def test_windows_stay_inside_the_element_and_hold_the_change(offset: int) -> None:
+    found = starts(offset, 100, 300)
+    assert 1 <= len(found) <= 5
+    assert all(0 <= start <= offset < start + 100 <= 300 for start in found)
+
+
+def test_a_short_element_stands_in_the_middle_of_the_window() -> None:
+    assert starts(3, 100, 60) == [-20]
+
+
+def test_effects_of_a_linear_model_are_the_mean_over_windows_of_its_weights() -> None:
+    model = toy_model(Linear)
+    bases = random_bases(50, seed=3)
+    element = Element("x", bases, ((25, "C" if bases[25] != "C" else "G"),), np.zeros(1))
+    found = effects(toy_engine(model).runner(model.spec.model_id), model.spec, element)
+    weights = model.members[0].weights.numpy()
+    ref, alt = "ACGT".index(bases[25]), "ACGT".index(element.changes[0][1])
+    places = [25 - start for start in starts(25, 20, 50)]
+    expected = np.mean([weights[:, alt, place] - weights[:, ref, place] for place in places], axis=0)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_ceiling_compares_what_both_experiments_measured() -> None:
+    changes = tuple((place, "A") for place in range(6))
+    values = np.arange(6.0)
+    pairs = {"LDLR": values, "LDLR.2": values**3, "PKLR-24h": values, "PKLR-48h": -values}
+    found = ceilings(tuple(Element(name, "", changes, measured) for name, measured in pairs.items()))
+    assert found == {"LDLR": 1.0, "LDLR.2": 1.0, "PKLR-24h": -1.0, "PKLR-48h": -1.0}
