@@ -9,9 +9,10 @@ from models.reporter_train import BEST_FAMILY, LENTIMPRA, RETINA_RECIPE, Assay
 
 _FAMILY = {
     "residual": "words of 11 bp, then three residual convolutions at ever coarser places, mean and maximum over places",
-    "recurrent": "words of 11 bp, one convolution, a bidirectional LSTM over 57 places, mean and maximum over places",
-    "transformer": "words of 11 bp, one convolution, two layers of attention over 57 places, mean and maximum over places",
+    "recurrent": "words of 11 bp, one convolution, a bidirectional LSTM, mean and maximum over places",
+    "transformer": "words of 11 bp, one convolution, two layers of attention, mean and maximum over places",
 }
+_STANDING = {"like": "like", "edge": "at the edge of", "unlike": "unlike"}
 _VIEW = {
     "residual": "82 bp before the pooling, then all",
     "recurrent": "all of the insert",
@@ -183,7 +184,7 @@ def _intervals(scores: dict[str, Any]) -> str:
             f"{entry['width']:.2f} | {risk['all']:.3f} / {risk['surest_half']:.3f} |"
         )
         lines += [
-            f"| {entry['track']}, {name} the training data | {part['n']:,} | {part['share']:.1%} | "
+            f"| {entry['track']}, {_STANDING[name]} the training data | {part['n']:,} | {part['share']:.1%} | "
             f"{part['low']:.1%} to {part['high']:.1%} | | |"
             for name, part in entry["by_shift"].items()
         ]

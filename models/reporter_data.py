@@ -32,6 +32,7 @@ Float = npt.NDArray[np.float32]
 LENTI_COLUMNS = ("WTC11", "HepG2_joint", "K562_joint", "WTC11_joint")
 LENTI_CONTEXT = ("AGGACCGGATCAACT", "CATTGCGTGAACCGA")
 RETINA_FIRST = ("1 genomic", "1 crx motif mutant", "1 shape mutant", "2 entropy", "3ab")
+RETINA_LENGTH = 164  # bp; a few designed elements are shorter and are left out
 RETINA_FLOOR = -5.0  # log2; lower values mean that next to no RNA was seen, and say nothing more
 SHARED_WITH_SATMUT = (
     31  # bp; a row that shares a word of this length with a saturation-mutagenesis reference is left out
@@ -122,7 +123,8 @@ def read_retina(data: Path, rounds: tuple[str, ...] = RETINA_FIRST) -> Parts:
     Raises:
         UserError: when the file is missing.
     """
-    rows = [row for row in _table(data / "mpra_retina/retina_mpra_rounds.tsv.gz") if row["round"] in rounds]
+    table = _table(data / "mpra_retina/retina_mpra_rounds.tsv.gz")
+    rows = [row for row in table if row["round"] in rounds and len(row["sequence"]) == RETINA_LENGTH]
     codes = np.stack([codes_of(row["sequence"]) for row in rows])
     labels = np.array([[max(float(row["expression_log2"]), RETINA_FLOOR)] for row in rows], dtype=np.float32)
     weights = np.array([min(int(row["n_barcodes"] or 1), 4) / 4 for row in rows], dtype=np.float32)
