@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m interpret.equip", description=__doc__)
     parser.add_argument("model", nargs="+")
     chosen = parser.parse_args(arguments)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # the same bytes on every machine
     try:
         for name in chosen.model:
             for path in equip(name, data_folder()):
