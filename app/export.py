@@ -61,8 +61,8 @@ def attribution_provenance(view: View, attribution: Attribution, *, contig_diges
     track = spec.tracks[spec.track_index(attribution.target.track)]
     return provenance(view, spec, contig_digest=contig_digest) | {
         "track": track.name,
-        "unit": track.unit,
-        "explained": f"{attribution.target.reduce} of the track over the window, {track.unit}",
+        "unit": attribution.unit,
+        "explained": f"{attribution.target.reduce} of the track over the window, {attribution.unit}",
         "method": attribution.method,
         "baseline": attribution.baseline,
         "seed": attribution.seed,
@@ -75,7 +75,7 @@ def attribution_provenance(view: View, attribution: Attribution, *, contig_diges
         "converged": attribution.converged,
         "convergence_rule": (
             f"every window: |gap| <= {RELATIVE_TOLERANCE} x |f(x) - mean f(reference)| + {ABSOLUTE_TOLERANCE} x track sd "
-            f"({track.sd:g} {track.unit})"
+            f"({track.sd:g} {attribution.unit})"
         ),
     }
 

@@ -13,6 +13,7 @@ from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.resolve import MAX_LOCUS
 from interpret.integrated_gradients import BASELINES, Baseline
+from models.core import Reduce
 
 VERSION = 1
 MAX_LINKED_BASES = 2_000
@@ -20,12 +21,35 @@ MAX_EDITS = 50
 MAX_SEED = 2**31 - 1
 PASTED = "pasted"
 METHODS = {"ig": "integrated gradients"}
+# How the bins of a window become the one number that is explained; "mean" stands for a track's usual one.
+REDUCTIONS: dict[Reduce, str] = {
+    "mean": "mean over the window",
+    "counts": "total reads (log)",
+    "profile": "shape of the profile",
+}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _TRACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,:()+-]{0,79}")
 _CONTIG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.|*-]{0,79}")
 _DIGEST = re.compile(r"[0-9a-f]{12,64}")
 _EDIT = re.compile(r"(\d{1,12})\.([ACGTN]*|-)\.([ACGTN]*|-)")
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is drawn under the first answer on the same locus: another track, of this model or of another.
+
+    Attributes:
+        model: full model_id.
+        track: name of the track.
+    """
+
+    model: str
+    track: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.model) or not _TRACK.fullmatch(self.track):
+            raise UserError("What to draw beside in this link is not a model and a track; choose it again.")
 
 
 @dataclass(frozen=True)
@@ -44,6 +68,8 @@ class View:
         seed: of the shuffles.
         bases: a pasted sequence of at most 2,000 letters; empty otherwise.
         stored: digest of a longer pasted sequence kept on this server; empty otherwise.
+        reduce: key of REDUCTIONS, the scalar of the track that is explained.
+        beside: what is drawn under it, if anything.
     """
 
     model: str
@@ -57,6 +83,8 @@ class View:
     seed: int = 0
     bases: str = field(default="", repr=False)
     stored: str = ""
+    reduce: Reduce = "mean"
+    beside: Beside | None = None
 
     def __post_init__(self) -> None:
         checks = [
@@ -77,6 +105,8 @@ class View:
             )
         if self.method not in METHODS or self.baseline not in BASELINES:
             raise UserError(f"The method or reference in this link is unknown; references are {', '.join(BASELINES)}.")
+        if self.reduce not in REDUCTIONS:
+            raise UserError(f"What this link explains is unknown; it can be {', '.join(REDUCTIONS)}.")
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"The seed must be a whole number from 0 to {MAX_SEED:,}.")
         if len(self.edits) > MAX_EDITS:
@@ -108,6 +138,7 @@ class View:
             "method": self.method,
             "baseline": self.baseline,
             "seed": str(self.seed),
+            "reduce": self.reduce,
         }
         if self.contig:
             query["contig"] = self.contig
@@ -117,6 +148,8 @@ class View:
             query["bases"] = _packed(self.bases)
         if self.stored:
             query["stored"] = self.stored
+        if self.beside is not None:
+            query["beside"] = f"{self.beside.model}|{self.beside.track}"
         return query
 
     def link(self, address: str) -> str:
@@ -150,6 +183,8 @@ def from_query(query: Mapping[str, str]) -> View:
         seed=int(query["seed"]),
         bases=_unpacked(query["bases"]) if query.get("bases") else "",
         stored=query.get("stored", ""),
+        reduce=query.get("reduce", "mean"),  # type: ignore[arg-type]  # older links have none; checked by View
+        beside=_beside(query.get("beside", "")),
     )
 
 
@@ -178,6 +213,13 @@ def _edits(text: str, chrom: str) -> tuple[Variant, ...]:
             raise UserError("The edits in this link are damaged; ask for the link again.")
         edits.append(Variant(chrom, int(match[1]), ref, alt))
     return tuple(edits)
+
+
+def _beside(text: str) -> Beside | None:
+    if not text:
+        return None
+    model, _, track = text.partition("|")
+    return Beside(model, track)
 
 
 def _packed(bases: str) -> str:

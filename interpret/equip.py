@@ -9,10 +9,8 @@ from pathlib import Path
 import torch
 
 from genome.errors import UserError
-from genome.locus import Locus
-from genome.sandbox import elements, sandbox_genome
 from interpret import background
-from interpret.background_build import K562, MOST, build, build_default
+from interpret.background_build import K562, MOST, build_default
 from models import registry, reporter_equip, shift_build
 from models.core import ModelSpec
 from models.engine import Engine
@@ -21,8 +19,6 @@ from models.train import data_folder
 
 HUMAN = ("tf-binding", "simple", "lentimpra", "simple-lentimpra")
 CALIBRATED = {"lentimpra": read_lentimpra, "retina": read_retina}
-SANDBOX = "sandbox-elements"
-OF_THE_SANDBOX = ("tf-binding", "simple", "sandbox-profile")  # the sandbox is made of the sites they know
 SLOW = 6_000  # single-base changes for a large network: enough for a percentile, minutes instead of half an hour
 
 
@@ -37,35 +33,21 @@ def equip(name: str, data: Path) -> list[Path]:
     made = []
     if name in CALIBRATED:
         made.append(reporter_equip.write_intervals(name, CALIBRATED[name](data)))
-    if spec.name in HUMAN or name.removeprefix("simple-") in CALIBRATED:
+    if spec.name in (*HUMAN, "sandbox-profile") or name.removeprefix("simple-") in CALIBRATED:
         made.append(shift_build.build_file(name, data))
     made += percentiles(spec, data)
     return made
 
 
 def percentiles(spec: ModelSpec, data: Path) -> list[Path]:
-    """The sets that a released model is ranked in: measured places for human models, the sandbox for those made for it."""
+    """The set that a human model is ranked in: measured places. A set of synthetic DNA would rank nothing that is real."""
+    if spec.name not in HUMAN:
+        return []
     run = Engine(registry.load).runner(spec.model_id, session="equip", priority="batch")
     most = SLOW if spec.n_members > 1 and spec.input_length > 100 else MOST
-    found = []
-    if spec.name in HUMAN:
-        found.append((K562, build_default(run, spec, data, most=most)))
-    if spec.name in OF_THE_SANDBOX:
-        sandbox = build(run, spec, sandbox_genome(), _tiles(), name=SANDBOX, words="the sandbox", most=SLOW)
-        found.append((SANDBOX, sandbox))
-    paths = []
-    for name, made in found:
-        path = registry.RELEASED / spec.name / f"background-{name}.safetensors"
-        background.write(made, path)
-        paths.append(path)
-    return paths
-
-
-def _tiles() -> tuple[Locus, ...]:
-    """Every planted element of the sandbox with its surroundings (0-based half-open)."""
-    return tuple(
-        Locus(element.locus.chrom, max(0, element.locus.start - 400), element.locus.end + 400) for element in elements()
-    )
+    path = registry.RELEASED / spec.name / f"background-{K562}.safetensors"
+    background.write(build_default(run, spec, data, most=most), path)
+    return [path]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -87,6 +87,11 @@ class Attribution:
             raise ValueError("contributions are not finite")
 
     @property
+    def unit(self) -> str:
+        """What contributions are counted in."""
+        return self.target.unit(self.spec)
+
+    @property
     def whole(self) -> tuple[int, int]:
         """(start, end), counted in ``sequence``, of the bases that are explained in full: one window, or the core."""
         return (0, self.sequence.length) if self.sequence.length == self.spec.input_length else self.core

@@ -133,7 +133,8 @@ class Target:
         track: name of the track.
         reduce: how the bins of one window become one number. ``mean``: their mean. ``counts``: natural log of one plus
             their sum, over both strands of a stranded pair. ``profile``: their shape whatever their sum: log reads
-            minus their mean, weighted by each bin's (constant) share of the reads, as in BPNet (Avsec et al. 2021).
+            minus their mean, weighted by each bin's share of the reads, as in BPNet (Avsec et al. 2021). There the share is
+            held constant; here it moves with the reads, or contributions along a path would not add up.
     """
 
     track: str
@@ -155,7 +156,12 @@ class Target:
             return both.sum(1).log1p()
         logits = both.clamp_min(torch.finfo(y.dtype).tiny).log()
         logits = logits - logits.mean(1, keepdim=True)
-        return (logits * logits.softmax(1).detach()).sum(1)
+        return (logits * logits.softmax(1)).sum(1)
+
+    def unit(self, spec: ModelSpec) -> str:
+        """What the scalar, and so each contribution to it, is counted in: text for an axis."""
+        unit = spec.tracks[spec.track_index(self.track)].unit
+        return {"mean": unit, "counts": f"log {unit}", "profile": f"log {unit}, shape only"}[self.reduce]
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,10 @@ class UnknownModel(UserError):
         self.today = today
 
 
+class _Changed(UserError):
+    """A folder was replaced while it was read."""
+
+
 def folders() -> tuple[Path, ...]:
     """Folders that hold models: the released ones, those of ``CISLENS_MODELS`` (path list) and those that were added."""
     extra = [Path(p) for p in os.environ.get("CISLENS_MODELS", "").split(os.pathsep) if p]
@@ -129,9 +133,9 @@ def load(model_id: str) -> Model:
         folder, found = _found(model_id)
         try:
             model = load_folder(folder)
-        except UserError:
-            if _found(model_id)[0] == folder:  # else a new version took its place, and this one lies in the archive
-                raise
+        except UserError as error:
+            if _found(model_id)[0] == folder and not isinstance(error, _Changed):
+                raise  # else a new version took its place, and this one lies in the archive
             continue
         if model.spec.model_id == found.model_id:
             return model
@@ -157,8 +161,14 @@ def load_folder(folder: Path) -> Model:
     for path in files:
         refuse_pickle(path)
     refuse_too_large(files, folder.name)
+    before = [_stamp(path) for path in (folder / "model.toml", *files)]
     members = [_member(folder, table, path) for path in files]
-    return Model(_spec(folder), members)  # the spec last: what was replaced meanwhile has another model_id
+    model = Model(_spec(folder), members)  # the spec last: what was replaced meanwhile has another model_id
+    if before != [_stamp(path) for path in (folder / "model.toml", *files)]:
+        raise _Changed(
+            f"{folder.name} was replaced while it was read; try again."
+        )  # perhaps twice, back to the same id
+    return model
 
 
 def companion(model_id: str, name: str) -> Path | None:

@@ -259,7 +259,11 @@ def rows_of(name: str, data: Path) -> TrainingRows:
         return _binding_rows(data)
     if name.removeprefix("simple-") in ("lentimpra", "retina"):
         return _reporter_rows(name.removeprefix("simple-"), data)
-    raise UserError(f"How '{name}' was trained is not known here; name one of: tf-binding, simple, lentimpra, retina.")
+    if name == "sandbox-profile":
+        return _simulated_rows()
+    raise UserError(
+        f"How '{name}' was trained is not known here; name one of: tf-binding, simple, lentimpra, retina, sandbox-profile."
+    )
 
 
 def _binding_rows(data: Path) -> TrainingRows:
@@ -287,6 +291,20 @@ def _reporter_rows(name: str, data: Path) -> TrainingRows:
         "Measured elements it was fitted on; thresholds from elements of other clusters, kept out of the fit.",
         "human" if name == "lentimpra" else "mouse",
         REPORTER_FALSE_ALARMS,
+    )
+
+
+def _simulated_rows() -> TrainingRows:
+    from models.profile_data import simulate
+    from models.profile_task import ProfileRecipe
+
+    recipe = ProfileRecipe()
+    return TrainingRows(
+        simulate(recipe.train_seeds[:3]).windows(),
+        simulate(recipe.validation_seeds).windows(),
+        None,
+        "Windows of three of the synthetic genomes it was fitted on; thresholds from another one.",
+        "synthetic",
     )
 
 

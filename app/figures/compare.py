@@ -64,10 +64,9 @@ def before_and_after(before: Attribution, after: Attribution, edits: tuple[Varia
     shown = [column for column in columns(before, after) if low <= column.position < high][:MOST_COLUMNS]
     if not shown:
         raise ValueError(f"no base around {edits=} was explained")
-    unit = before.spec.tracks[before.spec.track_index(before.target.track)].unit
     return letters_svg(
         [_row("Before", [column.before for column in shown]), _row("After", [column.after for column in shown])],
-        unit=unit,
+        unit=before.unit,
         marked=[index for index, column in enumerate(shown) if column.differs],
         palette=palette,
         description="Contribution of each base before and after the edits",

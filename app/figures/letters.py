@@ -108,7 +108,7 @@ def figure(prediction: Prediction, attribution: Attribution | None, track: str, 
                 col=1,
             )
     drawn.update_yaxes(title_text=unit, row=1, col=1)
-    drawn.update_yaxes(title_text=f"contribution, {unit}", row=2, col=1)
+    drawn.update_yaxes(title_text=f"contribution, {attribution.unit if attribution else unit}", row=2, col=1)
     drawn.update_layout(
         height=420,
         margin={"l": 60, "r": 20, "t": 30, "b": 40},

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from genome.genes import Gene
 from genome.locus import Locus
@@ -13,18 +15,21 @@ from genome.sequence import Sequence as Bases
 from interpret.integrated_gradients import Attribution
 from interpret.motifs import MotifCall
 from models.core import Prediction
+from models.intervals import Band
 
 Track = dict[str, Any]
+Values = npt.NDArray[Any]
 
+MAX_BINS = 20_000
 BLUE, GREY, ORANGE, DARK = "#0072B2", "#94a3b8", "#E69F00", "#334155"
 SHORT_BASELINE = {"uniform": "uniform reference", "zeros": "zero reference", "shuffled": "shuffled references"}
 
 
-def predicted(prediction: Prediction, track: str) -> list[Track]:
-    """One signal per predicted track, the explained one first and larger, each with the spread of its members."""
+def predicted(prediction: Prediction, track: str, band: Band | None = None) -> list[Track]:
+    """One signal per predicted track, the explained one first and larger, each with a band: see ``_edges``."""
     first = prediction.spec.track_index(track)
     order = [first, *(i for i in range(len(prediction.spec.tracks)) if i != first)]
-    return [_signal(prediction, index, main=index == first) for index in order]
+    return [_signal(prediction, index, band, main=index == first) for index in order]
 
 
 def contributions(attribution: Attribution, locus: Locus) -> Track:
@@ -39,7 +44,7 @@ def contributions(attribution: Attribution, locus: Locus) -> Track:
         "start": locus.start,
         "values": values,
         "bases": bases,
-        "unit": track.unit,
+        "unit": attribution.unit,
         "height": 140,
     }
 
@@ -73,7 +78,7 @@ def motif_hits(calls: Iterable[MotifCall], attribution: Attribution) -> Track:
     for call in calls:
         start, end = genome_stretch(attribution, call.start, call.end)
         details = {} if call.named else {"Name": f"none: {call.reason}"}
-        details |= {"Contribution": f"{call.contribution:+.2f} {_unit(attribution)}".replace("-", "−")}
+        details |= {"Contribution": f"{call.contribution:+.2f} {attribution.unit}".replace("-", "−")}
         if call.named and call.motif is not None:
             details |= {
                 "Resembles": f"{call.motif.name} ({call.motif.matrix_id})",
@@ -159,26 +164,56 @@ def signal(identifier: str, name: str, note: str, starts: list[int], ends: list[
     }
 
 
-def _signal(prediction: Prediction, index: int, *, main: bool) -> Track:
-    track = prediction.spec.tracks[index]
-    values, spread = prediction.values[index], prediction.spread[index]
+def drawable(prediction: Prediction) -> Prediction:
+    """A prediction of at most MAX_BINS bins, for a screen shows no more: neighbours are averaged, none is left out."""
+    bins = len(prediction.starts)
+    group = -(-bins // MAX_BINS)
+    if group <= 1:
+        return prediction
+    first = np.arange(0, bins, group)
+    counts = np.diff(np.append(first, bins))
+
+    def pooled(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        return (np.add.reduceat(values, first, axis=-1, dtype=np.float64) / counts).astype(np.float32)
+
+    return replace(
+        prediction,
+        values=pooled(prediction.values),
+        members=pooled(prediction.members),
+        starts=prediction.starts[first],
+        ends=prediction.ends[first + counts - 1],
+        noise=None if prediction.noise is None else pooled(prediction.noise),
+    )
+
+
+def _signal(whole: Prediction, index: int, band: Band | None, *, main: bool) -> Track:
+    track = whole.spec.tracks[index]
+    prediction = drawable(whole)
+    values = prediction.values[index]
+    low, high, meaning = _edges(whole, index, band)
     shown: Track = {
         "id": f"predicted-{index}",
         "kind": "signal",
         "name": "Predicted",
-        "note": f"{track.name}, {track.unit}",
+        "note": f"{track.name}, {track.unit}{f', {meaning}' if band is not None and meaning else ''}",
         "style": "line" if len(values) > 1 else "area",
         "starts": prediction.starts.tolist(),
         "ends": prediction.ends.tolist(),
         "values": values.tolist(),
         "unit": track.unit,
         "color": BLUE if main else GREY,
-        "height": 72 if main else 44,
+        "height": 72 if main else 54,
     }
-    if len(prediction.members) > 1:
-        shown |= {"low": (values - spread).tolist(), "high": (values + spread).tolist()}
+    if meaning:
+        shown |= {"low": low.tolist(), "high": high.tolist(), "band": meaning[:1].upper() + meaning[1:]}
     return shown
 
 
-def _unit(attribution: Attribution) -> str:
-    return attribution.spec.tracks[attribution.spec.track_index(attribution.target.track)].unit
+def _edges(whole: Prediction, index: int, band: Band | None) -> tuple[Values, Values, str]:
+    """The band around a track and what it means: where measurements fall, else how far the members differ, else nothing."""
+    prediction = drawable(whole)
+    values, spread = prediction.values[index], prediction.spread[index]
+    if band is not None and band.at(index, 0) is not None:
+        ends = [drawable(replace(whole, values=edge)).values[index] for edge in (band.low, band.high)]
+        return ends[0], ends[1], f"{100 * band.confidence:g} % of measurements"
+    return values - spread, values + spread, "± between members" if len(prediction.members) > 1 else ""

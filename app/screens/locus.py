@@ -8,8 +8,9 @@ from app import answer as answers
 from app import compute
 from app.components import igv
 from app.examples import EXAMPLES
+from app.figures import beside as beside_figure
 from app.figures import letters, tracks
-from app.screens import edit, motif_panel, paste, provenance, share, sidebar, state, user_tracks
+from app.screens import beside, edit, motif_panel, paste, provenance, share, sidebar, state, user_tracks
 from app.view import View
 from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
@@ -105,7 +106,7 @@ def _answer(view: View) -> None:
     slot = strip.container(height=40, border=False).empty()
     asker = state.asker()
     found = answers.answer(view, compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing")))
-    top.html(said(*found.said))
+    top.html(said(*found.said, found.ranked))
     with strip.container(horizontal=True, vertical_alignment="center", key="trust"):
         st.html(chips(found.checks), width="stretch")
         with st.popover("How?", type="tertiary"):
@@ -114,7 +115,7 @@ def _answer(view: View) -> None:
                 st.markdown(f"**{text(name)}.** {text(words, 600)}")
     state.go(found.view)
     _browser(found, asker)
-    names = ("Edit", "Motifs", "Your tracks", "Provenance")
+    names = ("Edit", "Motifs", "Side by side", "Your tracks", "Provenance")
     panels = dict(zip(names, st.tabs(names, key="panel", on_change="rerun"), strict=True))
     for name, panel in panels.items():
         if panel.open:
@@ -128,6 +129,8 @@ def _panel(name: str, found: answers.Answer, asker: compute.Asker) -> None:
         edit.show(found, asker)
     elif name == "Motifs":
         motif_panel.show(found)
+    elif name == "Side by side":
+        beside.show(found, asker)
     elif name == "Your tracks":
         user_tracks.show(found)
     else:
@@ -137,10 +140,13 @@ def _panel(name: str, found: answers.Answer, asker: compute.Asker) -> None:
 def _browser(found: answers.Answer, asker: compute.Asker) -> None:
     """The genome browser; without its bundle, letters drawn by Plotly, and the screen says so."""
     view, locus = found.view, found.view.locus
-    rows = tracks.predicted(found.prediction, view.track)
+    pair = beside.pair(found, asker)
+    rows = tracks.predicted(found.prediction, view.track, found.band)
     if found.attribution is not None:
         rows.insert(1, tracks.contributions(found.attribution, locus))
         rows.insert(2, tracks.motif_hits(found.calls, found.attribution))
+    if pair is not None:
+        rows = beside_figure.rows(pair, rows, locus)
     rows += user_tracks.truth(view)
     rows += user_tracks.uploaded(view)
     genes = compute.genes_in(view, locus)
@@ -168,7 +174,11 @@ def _browser(found: answers.Answer, asker: compute.Asker) -> None:
             st.plotly_chart(
                 letters.figure(found.prediction, found.attribution, view.track, st.session_state["palette"])
             )
+            if pair is not None:
+                st.plotly_chart(beside_figure.figure(pair, st.session_state["palette"]), key="beside-figure")
             st.caption("The genome browser is not installed here, so letters are drawn without it; run `make setup`.")
+        if pair is not None:
+            st.caption(text(pair.words, 900))
         st.caption(" ".join(text(notice) for notice in found.notices))
 
 

@@ -69,10 +69,9 @@ def files(view: View, found: Attribution, contig_length: int, palette: logos.Pal
 
     def drawn(form: Literal["svg", "pdf", "png"]) -> Content:
         shown, part = slice(*found.core), found.sequence.part(*found.core)
-        unit = found.spec.tracks[found.spec.track_index(found.target.track)].unit
         words = export.caption(view, found)
         return lambda: logos.publication_logo(
-            part, found.values[shown], caption=words, unit=unit, kind=form, palette=palette
+            part, found.values[shown], caption=words, unit=found.unit, kind=form, palette=palette
         )
 
     return {

@@ -9,13 +9,17 @@ import streamlit as st
 from app.examples import EXAMPLES, first_place
 from app.export import RESEARCH_USE
 from app.screens import state
-from app.view import MAX_SEED, METHODS, PASTED, View
+from app.screens.beside import name_of as beside_name
+from app.side_by_side import choices
+from app.view import MAX_SEED, METHODS, PASTED, REDUCTIONS, Beside, View
 from app.widgets import UNITS, text
 from genome import catalog
 from genome.locus import parse_locus
 from interpret.integrated_gradients import BASELINES, N_SHUFFLES
 from models import registry
+from models.core import ModelSpec
 
+NOTHING = "nothing"
 _BASELINE_NAMES = {
     "uniform": "uniform (each base ¼)",
     "zeros": "zeros",
@@ -39,6 +43,8 @@ def show(view: View) -> None:
         unit = text(spec.tracks[0].unit)
         st.caption(f"{text(spec.title)} · {spec.input_length} bp window · {members} · {unit}", help=help_unit)
         st.selectbox("Track", [t.name for t in spec.tracks], key="track", on_change=_changed, args=(view, "track"))
+        _explained(view, spec)
+        _beside(view)
         st.selectbox(
             "Explain with",
             list(METHODS),
@@ -69,6 +75,40 @@ def show(view: View) -> None:
         st.caption(RESEARCH_USE)
 
 
+def _explained(view: View, spec: ModelSpec) -> None:
+    """Which number of the track is explained; nothing to choose where there is one."""
+    known = next((t.reductions for t in spec.tracks if t.name == view.track), ())
+    if len(known) < 2:
+        return
+    st.session_state["reduce"] = view.reduce if view.reduce in known else known[0]
+    st.selectbox(
+        "Explain",
+        known,
+        format_func=lambda reduce: REDUCTIONS[reduce].capitalize(),
+        key="reduce",
+        on_change=_changed,
+        args=(view, "reduce"),
+        help="A profile can be explained twice: how many reads fall into the window, or where in it they fall, however "
+        "many they are.",
+    )
+
+
+def _beside(view: View) -> None:
+    """What is drawn beneath on the same locus."""
+    options: list[Beside | str] = [NOTHING, *choices(view)]
+    if view.beside is not None and view.beside not in options:
+        options.append(view.beside)
+    st.selectbox(
+        "Side by side with",
+        options,
+        format_func=lambda beside: beside if beside == NOTHING else beside_name(beside, view),
+        key="beside",
+        on_change=_changed,
+        args=(view, "beside"),
+        help="Another cell type of this model, or another model, drawn beneath on the same locus.",
+    )
+
+
 def _genome(view: View) -> None:
     entries = {entry.name: entry for entry in catalog.genomes()}
     names = [*entries, *([PASTED] if view.genome == PASTED else [])]
@@ -93,6 +133,7 @@ def _follow(view: View) -> None:
         "method": view.method,
         "baseline": view.baseline,
         "seed": view.seed,
+        "beside": view.beside or NOTHING,
     }
     for key, value in chosen.items():
         st.session_state[key] = value
@@ -109,12 +150,28 @@ def _changed(view: View, key: str) -> None:
         track = next((e.track for e in EXAMPLES if e.genome == value), view.track)
         known = [t.name for t in registry.spec(view.model).tracks]
         track = track if track in known else view.track
-        view = replace(view, genome=value, locus=locus, edits=(), contig="", bases="", stored="", track=track)
+        view = replace(
+            view,
+            reduce=view.reduce if track == view.track else "mean",
+            genome=value,
+            locus=locus,
+            edits=(),
+            contig="",
+            bases="",
+            stored="",
+            track=track,
+        )
     elif key == "model":
         names = [track.name for track in registry.spec(value).tracks]
-        view = replace(view, model=value, track=view.track if view.track in names else names[0])
+        view = replace(view, model=value, track=view.track if view.track in names else names[0], reduce="mean")
+    elif key == "track":
+        view = replace(view, track=value, reduce="mean")
+    elif key == "beside":
+        view = replace(view, beside=None if value == NOTHING else value)
     else:
         view = replace(view, **{key: value})
+    if view.beside == Beside(view.model, view.track):
+        view = replace(view, beside=None)
     state.go(view)
 
 

@@ -18,19 +18,24 @@ from genome.resolve import Place, resolve
 from models import registry
 
 _RECORDS = "pasted_records"
+_LOOKED_AT, _LEFT = "looked_at", "left_the_locus"
 
 
 def current() -> tuple[View, str]:
     """The view of the address, or the first example, and a sentence about what is wrong with the address, if anything."""
     query = st.query_params.to_dict()
+    if st.session_state.pop(_LEFT, False) and not is_link(query) and _LOOKED_AT in st.session_state:
+        query = st.session_state[_LOOKED_AT]  # somebody comes back from another screen by the menu
+        st.query_params.from_dict(query)
     if not is_link(query):
         return of_example(EXAMPLES[0]), ""
     try:
         view = from_query(query)
     except UserError as error:
         return of_example(EXAMPLES[0]), str(error)
+    view, wrong = _with_todays_beside(view)
     try:
-        return replace(view, model=registry.spec(view.model).model_id), ""
+        return replace(view, model=registry.spec(view.model).model_id), wrong
     except registry.UnknownModel as error:
         if error.today is None:
             return replace(view, model=registry.spec(registry.DEFAULT_MODEL).model_id), str(error)
@@ -40,9 +45,41 @@ def current() -> tuple[View, str]:
         )
 
 
+def _with_todays_beside(view: View) -> tuple[View, str]:
+    """The view with what is drawn beside as far as it is here, and a sentence where it is not."""
+    if view.beside is None:
+        return view, ""
+    try:
+        return replace(view, beside=replace(view.beside, model=registry.spec(view.beside.model).model_id)), ""
+    except registry.UnknownModel as error:
+        if error.today is None:
+            return replace(view, beside=None), f"Nothing is drawn beside: {error}"
+        return replace(view, beside=replace(view.beside, model=error.today)), (
+            f"This link drew {view.beside.model} beside, which is not on this server; here is today's version, "
+            f"{error.today}, and its numbers may differ."
+        )
+    except UserError as error:
+        return replace(view, beside=None), f"Nothing is drawn beside: {error}"
+
+
 def go(view: View) -> None:
     """Makes a view the one that is looked at."""
-    st.query_params.from_dict(view.to_query())
+    query = view.to_query()
+    st.session_state[_LOOKED_AT] = query
+    st.query_params.from_dict(query)
+
+
+def leave() -> None:
+    """Notes that another screen is open."""
+    st.session_state[_LEFT] = True
+
+
+def looked_at() -> View:
+    """The view that was open last in this session, or the first example."""
+    try:
+        return from_query(st.session_state[_LOOKED_AT]) if _LOOKED_AT in st.session_state else of_example(EXAMPLES[0])
+    except UserError:
+        return of_example(EXAMPLES[0])
 
 
 def of_example(example: Example) -> View:

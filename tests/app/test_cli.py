@@ -101,7 +101,9 @@ def test_an_older_model_id_is_told_todays(capsys):
 
 
 def test_an_unknown_model_is_refused_with_the_names(capsys):
-    assert "simple, tf-binding" in refused(capsys, "predict", "--model", "enformer", "--locus", PLACE)
+    assert "lentimpra, retina, sandbox-profile, simple, " in refused(
+        capsys, "predict", "--model", "enformer", "--locus", PLACE
+    )
 
 
 def test_an_edit_in_the_locus_is_applied_not_ignored(capsys):

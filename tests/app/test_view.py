@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.view import MAX_LOCUS, PASTED, View, from_query, is_link
+from app.view import MAX_LOCUS, PASTED, REDUCTIONS, Beside, View, from_query, is_link
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from interpret.integrated_gradients import BASELINES
@@ -36,6 +36,8 @@ def views(draw):
         seed=draw(st.integers(0, 2**31 - 1)),
         bases=draw(st.text("ACGTN", min_size=1, max_size=2000)) if pasted == "bases" else "",
         stored="ab" * 20 if pasted == "stored" else "",
+        reduce=draw(st.sampled_from(list(REDUCTIONS))),
+        beside=draw(st.sampled_from([None, Beside("simple-0123456789ab", "K562: DNase + x"), Beside("m", "t")])),
     )
 
 
@@ -52,10 +54,10 @@ GOOD = View("tf-binding-0123456789ab", "hg19", Locus("chr22", 99, 200), "CTCF bi
 SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 
 
-@pytest.mark.parametrize("key", [*GOOD, "contig", "edits", "bases", "stored"])
+@pytest.mark.parametrize("key", [*GOOD, "contig", "edits", "bases", "stored", "beside"])
 @pytest.mark.parametrize("text", [SCRIPT, "", "../../etc/passwd", "\x00", "9" * 5000, "é"])
 def test_what_is_not_a_name_is_refused_in_one_sentence(key, text):
-    if text == "" and key in ("contig", "edits", "bases", "stored"):
+    if text == "" and key in ("contig", "edits", "bases", "stored", "beside"):
         assert from_query({**GOOD, key: text}) == from_query(GOOD)
         return
     with pytest.raises(UserError) as refusal:
@@ -65,7 +67,7 @@ def test_what_is_not_a_name_is_refused_in_one_sentence(key, text):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("key", [key for key in GOOD if key != "v"])
+@pytest.mark.parametrize("key", [key for key in GOOD if key not in ("v", "reduce")])
 def test_a_link_that_is_cut_short_says_what_it_lacks(key):
     with pytest.raises(UserError, match=key):
         from_query({k: v for k, v in GOOD.items() if k != key})
@@ -99,3 +101,16 @@ def test_edits_can_be_added_and_undone():
     edit = Variant("chr22", 120, "A", "T")
     assert view.with_edit(edit).edits == (edit,)
     assert view.with_edit(edit).without_edit(edit) == view
+
+
+def test_links_older_than_profiles_and_comparisons_still_open():
+    old = {key: value for key, value in GOOD.items() if key != "reduce"}
+    assert from_query(old) == from_query(GOOD)
+    assert from_query(old).reduce == "mean"
+    assert from_query(old).beside is None
+
+
+@pytest.mark.parametrize("text", ["tf-binding-0123456789ab", "|CTCF binding", "a|", "a|b|c", "a b|c", SCRIPT + "|x"])
+def test_what_is_not_a_model_and_a_track_is_never_drawn_beside(text):
+    with pytest.raises(UserError, match="beside"):
+        from_query({**GOOD, "beside": text})

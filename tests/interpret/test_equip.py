@@ -31,9 +31,3 @@ def test_every_companion_was_made_for_the_weights_beside_it(name: str) -> None:
 def test_companions_stay_small(name: str) -> None:
     files = [path for path in (registry.RELEASED / name).iterdir() if not path.name.startswith("member-")]
     assert sum(path.stat().st_size for path in files) < 2_000_000
-
-
-def test_tiles_of_the_sandbox_lie_on_its_contigs() -> None:
-    tiles = equip._tiles()
-    assert len(tiles) > 100
-    assert all(tile.start >= 0 for tile in tiles)

@@ -1,0 +1,47 @@
+"""The pages of Cislens. The Locus screen stands at the root, so that every link ever copied opens it."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+
+def pages() -> list[StreamlitPage]:
+    """The pages in the order of the menu, home first."""
+    return [home(), models_page(), sequence_set_page()]
+
+
+def home() -> StreamlitPage:
+    """The Locus screen."""
+    return st.Page(_locus, title="Locus", url_path="locus", icon=":material/search:", default=True)
+
+
+def models_page() -> StreamlitPage:
+    """The Models screen."""
+    return st.Page(_models, title="Models", url_path="models", icon=":material/hub:")
+
+
+def sequence_set_page() -> StreamlitPage:
+    """The screen for many sequences at once."""
+    return st.Page(_sequence_set, title="Sequence set", url_path="sequence-set", icon=":material/dataset:")
+
+
+# Each screen is imported when it is opened, for they know one another through this module.
+
+
+def _locus() -> None:
+    from app.screens import locus
+
+    locus.show()
+
+
+def _models() -> None:
+    from app.screens import models
+
+    models.show()
+
+
+def _sequence_set() -> None:
+    from app.screens import sequence_set
+
+    sequence_set.show()
