@@ -92,7 +92,7 @@ def _data(scores: dict[str, Any]) -> str:
 
 
 def _counts(scores: dict[str, Any]) -> str:
-    lines = [f"| {row['name']} | {_figure(row['truth'])} | {_figure(row['experiment'])} |" for row in scores["counts"]]
+    lines = [f"| {row['name']} | {_figure(row['truth'])} | {_figure(row['experiment'])} |" for row in scores["scores"]]
     return "\n".join(
         [
             "## Scores on the shipped sandbox",

@@ -135,7 +135,7 @@ def score(model: Model, recipe: ProfileRecipe) -> dict[str, Any]:
     shapes = {NAME: told, "its first member, one strand": single, "mean profile of the training windows": mean}
     return {
         "windows": {"train": len(train.centres), "validation": len(validation.centres), "test": len(test.centres)},
-        "counts": counts_scores(counts, log_counts(truth), log_counts(reads)),
+        "scores": counts_scores(counts, log_counts(truth), log_counts(reads)),
         "profiles": profile_scores(shapes, truth, reads),
         "deletions": deletion_scores(model),
     }
@@ -161,9 +161,9 @@ def write(work: Path) -> Path:
     folder, recipe = registry.RELEASED / NAME, ProfileRecipe()
     kept, truth = folder / "scores.json", folder / "truth.json"
     before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-    scores: dict[str, Any] = {"model": model.spec.model_id, "recipe": asdict(recipe), "cost": cost(model)}
+    scores: dict[str, Any] = {"model_id": model.spec.model_id, "recipe": asdict(recipe), "cost": cost(model)}
     scores["training_seconds"] = training_seconds(work, recipe) or before.get("training_seconds", [])
-    scores |= before if before.get("model") == scores["model"] and "counts" in before else score(model, recipe)
+    scores |= before if before.get("model_id") == scores["model_id"] and "scores" in before else score(model, recipe)
     kept.write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     found = json.loads(truth.read_text(encoding="utf-8")) if truth.is_file() else None
     (folder / "card.md").write_text(card(model.spec, scores, found), encoding="utf-8")

@@ -84,9 +84,9 @@ def test_the_word_baseline_finds_what_words_alone_tell(test_rows):
 
 
 def test_the_released_figures_are_of_the_released_model_and_hold(stored, model, told, test_rows):
-    assert stored["model"] == model.spec.model_id
+    assert stored["model_id"] == model.spec.model_id
     truth, reads = test_rows.profiles(test_rows.expected), test_rows.profiles(test_rows.reads)
-    entry = next(row for row in stored["counts"] if row["name"] == NAME)
+    entry = next(row for row in stored["scores"] if row["name"] == NAME)
     found = np.corrcoef(log_counts(told), log_counts(truth))[0, 1]
     assert found == pytest.approx(entry["truth"]["value"], abs=0.01)
     shape = next(row for row in stored["profiles"] if row["name"] == NAME)
@@ -96,7 +96,7 @@ def test_the_released_figures_are_of_the_released_model_and_hold(stored, model, 
 
 
 def test_the_model_is_near_its_truth_and_far_above_words_and_the_mean_profile(stored):
-    counts = {row["name"]: row for row in stored["counts"]}
+    counts = {row["name"]: row for row in stored["scores"]}
     assert counts[NAME]["truth"]["value"] > 0.9
     assert counts[NAME]["truth"]["low"] > counts["words (ridge)"]["truth"]["high"]
     assert counts["the truth itself"]["experiment"]["value"] >= counts[NAME]["experiment"]["value"] - 0.005
