@@ -21,6 +21,7 @@ from torch import Tensor
 
 from genome.errors import UserError
 from models.core import Model
+from models.threads import threads_for
 
 Array = npt.NDArray[Any]
 Progress = Callable[[float], None]
@@ -306,7 +307,7 @@ class Engine:
     def _call(self, first: Request, batch: int, columns: list[Array]) -> tuple[Array, ...]:
         model = self.model(first.model_id)
         tensors = [torch.from_numpy(np.ascontiguousarray(column)).to(self.device) for column in columns]
-        with torch.set_grad_enabled(first.function.gradient):
+        with torch.set_grad_enabled(first.function.gradient), threads_for(model, self.device):
             answer = first.function(model, batch, *tensors)
         return tuple(part.detach().cpu().numpy() for part in answer)
 
@@ -361,7 +362,7 @@ def _random_windows(batch: int, model: Model, device: torch.device) -> Tensor:
 
 def _time_pass(model: Model, x: Tensor, *, gradient: bool) -> float:
     start = time.perf_counter()
-    with torch.set_grad_enabled(gradient):
+    with torch.set_grad_enabled(gradient), threads_for(model, x.device):
         x = x.clone().requires_grad_(gradient)
         y = model(x)
         if gradient:
