@@ -106,7 +106,8 @@ def answer(view: View, asker: Asker) -> Answer:
     )
     if shown.n_share == 1:
         said = ("Nothing can be said here: every base is unknown (N).", "Look at another place, or paste the bases.")
-    notices = (*_notices(view, prediction, shown), *trouble)
+    meaning = () if band is None else (f"{100 * band.confidence:g} % of measurements fall inside the pale band.",)
+    notices = (*_notices(view, prediction, shown), *meaning, *trouble)
     ranked = _ranked(rank, how)
     return Answer(view, spec, shown, prediction, attribution, calls, found, row, said, notices, band, rank, ranked)
 

@@ -195,7 +195,7 @@ def _signal(whole: Prediction, index: int, band: Band | None, *, main: bool) -> 
         "id": f"predicted-{index}",
         "kind": "signal",
         "name": "Predicted",
-        "note": f"{track.name}, {track.unit}{f', {meaning}' if band is not None and meaning else ''}",
+        "note": f"{track.name}, {track.unit}",
         "style": "line" if len(values) > 1 else "area",
         "starts": prediction.starts.tolist(),
         "ends": prediction.ends.tolist(),

@@ -124,7 +124,8 @@ def test_the_interval_is_said_in_the_sentence_and_drawn_as_the_band(ranked, tmp_
     first, second = tracks.predicted(found.prediction, "one", found.band)
     assert first["low"] == pytest.approx(found.band.low[0], rel=1e-4)
     assert first["high"] == pytest.approx(found.band.high[0], rel=1e-4)
-    assert first["note"].endswith("90 % of measurements")
+    assert first["band"] == "90 % of measurements"
+    assert "90 % of measurements fall inside the pale band." in found.notices
     assert second["low"] == pytest.approx(found.prediction.values[1] - found.prediction.spread[1], rel=1e-4)
     assert second["band"] == "± between members"
 
