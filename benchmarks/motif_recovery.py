@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genome.sequence import encoded
 from interpret.integrated_gradients import PathGradients
 from interpret.jaspar import Motif, jaspar_motifs, jaspar_release
 from interpret.motifs import CERTAIN, FLANK, NAMING_FLOOR, Q_LIMIT, SHARPNESS, fimo_hits, name_seqlets
@@ -82,11 +83,11 @@ def explain(codes: Codes, run: Runner, track: str) -> tuple[Float, Float]:
         float32 (n, length), contribution of the base that stands there, and (n, 4, length), of each base; in the
         track's unit, uniform reference, a fixed number of points.
     """
-    encoded = _encoded(codes)
-    gradients, _, _ = run(PathGradients(Target(track), POINTS), (encoded, np.full_like(encoded, 0.25)), None)
+    one_hot = encoded(codes)
+    gradients, _, _ = run(PathGradients(Target(track), POINTS), (one_hot, np.full_like(one_hot, 0.25)), None)
     mean = np.asarray(gradients).mean(axis=1)
     hypothetical = mean - mean.mean(axis=1, keepdims=True)
-    return (hypothetical * encoded).sum(axis=1), hypothetical
+    return (hypothetical * one_hot).sum(axis=1), hypothetical
 
 
 def strength(values: Float, hypothetical: Float, sd: float, right: Callable[[Motif], bool]) -> float:
@@ -113,7 +114,7 @@ def strengths(codes: Codes, run: Runner, track: Track, right: Callable[[Motif], 
 
 def positive(codes: Codes, run: Runner, track: int) -> Flags:
     """Which of int8 (n, length) codes the model calls positive (log odds > 0): bool (n,)."""
-    (parts,) = run(Components(), (_encoded(codes),), None)
+    (parts,) = run(Components(), (encoded(codes),), None)
     called: Flags = np.asarray(parts).mean(axis=1)[:, track].mean(axis=-1) > 0
     return called
 
@@ -179,11 +180,6 @@ def _peaks_of(peaks: Rows, factor: int, chroms: Sequence[str]) -> Codes:
     codes = peaks.codes[mine]
     codes = codes[(codes < 4).all(axis=1)]
     return codes[np.random.default_rng(SEED).permutation(len(codes))]
-
-
-def _encoded(codes: Codes) -> Float:
-    """float32 (n, 4, length), one-hot."""
-    return (codes[:, None, :] == np.arange(4, dtype=np.int8)[None, :, None]).astype(np.float32)
 
 
 def _fimo_share(sequences: Sequence[str], motifs: Sequence[Motif]) -> float:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genome.sequence import one_hot
 from interpret.effects import explained
 from models import registry
 from models.core import ModelSpec
@@ -114,9 +115,7 @@ def _window(bases: str, start: int, length: int) -> str:
 
 def _answers(run: Runner, spec: ModelSpec, texts: Iterable[str]) -> Float:
     """float32 (windows, tracks), the mean over members and strands."""
-    letters = np.array([list(text.encode()) for text in texts], dtype=np.uint8)
-    encoded = (letters[:, None, :] == np.frombuffer(b"ACGT", np.uint8)[None, :, None]).astype(np.float32)
-    components = run(Components(), (encoded,), None)[0]
+    components = run(Components(), (np.stack([one_hot(text) for text in texts]),), None)[0]
     return by_member(explained(components, spec), spec).mean(axis=1)
 
 

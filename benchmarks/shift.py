@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models import registry, shift
+from models.augment import reversed_codes
 from models.binding_data import BACKGROUND_STRIDE, read_peaks, read_splits, read_test_background
 from models.engine import Runner
 from models.predict import Embeddings
@@ -114,7 +115,7 @@ def rewired(rows: Codes, random: np.random.Generator) -> Codes:
     for row in rows:
         pieces = [row[start : start + PIECE] for start in range(0, len(row), PIECE)]
         order = random.permutation(len(pieces))
-        made.append(np.concatenate([_turned(pieces[i]) if random.random() < 0.5 else pieces[i] for i in order]))
+        made.append(np.concatenate([reversed_codes(pieces[i]) if random.random() < 0.5 else pieces[i] for i in order]))
     return np.stack(made)
 
 
@@ -199,10 +200,6 @@ def _rate(flags: npt.NDArray[np.bool_]) -> dict[str, Any]:
 def _repeated(random: np.random.Generator, length: int) -> Codes:
     unit = random.integers(0, 4, int(random.integers(1, 7)))
     return np.resize(unit, length).astype(np.int8)
-
-
-def _turned(piece: Codes) -> Codes:
-    return np.where(piece == N_CODE, N_CODE, 3 - piece)[::-1].astype(np.int8)
 
 
 def main() -> int:

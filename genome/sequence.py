@@ -80,7 +80,12 @@ def one_hot(bases: str) -> npt.NDArray[np.float32]:
     Returns:
         float32 (4, length), rows ACGT; N is a column of zeros.
     """
-    return (codes_of(bases)[None, :] == np.arange(4, dtype=np.int8)[:, None]).astype(np.float32)
+    return encoded(codes_of(bases))
+
+
+def encoded(codes: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
+    """float32 (..., 4, length) one-hot of codes (..., length), 0..3 for ACGT; 4 (N) is a column of zeros."""
+    return (codes[..., None, :] == np.arange(4, dtype=np.int8)[:, None]).astype(np.float32)
 
 
 def codes_of(bases: str) -> npt.NDArray[np.int8]:

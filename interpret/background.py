@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from genome.errors import UserError
 from genome.home import home, replaced
 from models import registry
+from models.tensor_files import statement
 
 MIN_VALUES = 5_000  # fewer give no percentile
 KEPT = 10_001  # points of the grid of quantiles that is kept of a larger set; its extremes are always kept
@@ -252,10 +253,7 @@ def read(path: Path, model_id: str) -> Background:
         UserError: when it is damaged, or was made for another model.
     """
     try:
-        with safe_open(path, framework="np") as archive:
-            about = json.loads((archive.metadata() or {})[_META])
-            tensors = {key: archive.get_tensor(key) for key in archive.keys()}  # noqa: SIM118
-        background = _from_file(about, tensors)
+        background = _from_file(*statement(path, _META))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, UserError) as error:
         raise UserError(f"The background {path.name} cannot be used; make it again with cislens background.") from error
     if background.about.model_id != model_id:

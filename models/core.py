@@ -211,12 +211,17 @@ class Model(nn.Module):
     the function (integrated gradients) may be taken per component and averaged.
     """
 
+    before: Tensor
+    after: Tensor
+
     def __init__(self, spec: ModelSpec, members: Seq[nn.Module]) -> None:
         super().__init__()
         if len(members) != spec.n_members:
             raise ValueError(f"{len(members)=}, {spec.n_members=}")
         self.spec = spec
         self.members = nn.ModuleList(members)
+        for name, bases in zip(("before", "after"), spec.context, strict=True):
+            self.register_buffer(name, torch.from_numpy(one_hot(bases))[None], persistent=False)
         self.eval().requires_grad_(False)
 
     @property
@@ -265,7 +270,7 @@ class Model(nn.Module):
         """The window between the constant letters of the assay: (n, 4, before + input_length + after)."""
         if not any(self.spec.context):
             return x
-        before, after = (torch.from_numpy(one_hot(bases)).to(x).expand(len(x), -1, -1) for bases in self.spec.context)
+        before, after = (letters.to(x).expand(len(x), -1, -1) for letters in (self.before, self.after))
         return torch.cat([before, x, after], dim=2)
 
     def forward(self, x: Tensor) -> Tensor:

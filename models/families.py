@@ -21,14 +21,10 @@ def fit_families(parts: Parts, taught: Lesson, *, work: Path, workers: int = 2) 
     """Members 0 and 1 of every family, and of the best one without a teacher; finished fits are read from ``work``."""
     n_kept = len(LENTIMPRA.tracks)
     fitted = {
-        family: fit_family(
-            family, recipe, parts, n_kept=n_kept, members=SEEDS, work=work, workers=workers, taught=taught
-        )
+        family: fit_family(recipe, parts, n_kept=n_kept, members=SEEDS, work=work, workers=workers, taught=taught)
         for family, recipe in FAMILY_RECIPES.items()
     }
-    alone = fit_family(
-        BEST_FAMILY, UNTAUGHT, parts, n_kept=n_kept, members=SEEDS, work=work / "untaught", workers=workers
-    )
+    alone = fit_family(UNTAUGHT, parts, n_kept=n_kept, members=SEEDS, work=work / "untaught", workers=workers)
     return fitted | {UNTAUGHT_NAME: alone}
 
 

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.augment import moved, turned
 from models.binding_data import FACTORS, PEAK, Codes, Rows, joined, shuffled
-from models.loop import Say, Schedule, fit
+from models.loop import Say, Schedule, fit, say_at_once
 from models.metrics import auroc
 from models.shuffle import N_CODE
 
@@ -69,7 +70,7 @@ def fit_member(
     *,
     member: int,
     checkpoint: Path | None = None,
-    say: Say = print,
+    say: Say = say_at_once,
 ) -> nn.Module:
     """Fits one member and gives it back with the weights of its best pass.
 
@@ -207,26 +208,9 @@ def _batches(rows: Rows, recipe: Recipe, seed: int) -> Iterator[tuple[Tensor, Te
     order = random.permutation(rows.n)
     for start in range(0, rows.n, recipe.batch):
         picked = order[start : start + recipe.batch]
-        codes = _moved(_turned(rows.codes[picked], random), random, recipe.max_shift)
+        codes = moved(turned(rows.codes[picked], random), random, recipe.max_shift)
         codes, labels = _hidden(codes, rows.labels[picked], random, recipe)
         yield encoded(codes), torch.from_numpy(labels)
-
-
-def _turned(codes: Codes, random: np.random.Generator) -> Codes:
-    """A random half of the rows as their reverse complements."""
-    other = np.where(codes == N_CODE, N_CODE, 3 - codes)[:, ::-1]
-    return np.where(random.random(len(codes))[:, None] < 0.5, other, codes).astype(np.int8)
-
-
-def _moved(codes: Codes, random: np.random.Generator, max_shift: int) -> Codes:
-    """Each row moved by up to ``max_shift`` bp either way, N where nothing is known; half of the rows stay."""
-    if not max_shift:
-        return codes
-    shifts = random.integers(-max_shift, max_shift + 1, len(codes)) * (random.random(len(codes)) < 0.5)
-    length = codes.shape[1]
-    padded = np.pad(codes, ((0, 0), (max_shift, max_shift)), constant_values=N_CODE)
-    columns = np.arange(length) + max_shift + shifts[:, None]
-    return np.take_along_axis(padded, columns, axis=1)
 
 
 def _hidden(

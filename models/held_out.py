@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from genome.errors import UserError
 from models import registry
@@ -31,8 +29,9 @@ from models.binding_data import (
     shuffled,
 )
 from models.core import Model
+from models.cost import cost
 from models.fit import log_odds
-from models.metrics import Interval, auprc, auroc, bootstrap_auprc, bootstrap_auroc, interval
+from models.metrics import auprc, auroc, bootstrap_auprc, bootstrap_auroc, interval, rounded
 from models.train import RECIPES, data_folder
 
 BASELINE = "simple"
@@ -123,24 +122,13 @@ def score(contest: Contest, models: dict[str, Model]) -> dict[str, dict[str, Any
             "called_negative": round(float((low[index] > 0).mean()), 4),
         }
         for metric, areas in resampled.items():
-            result[metric] = _rounded(interval(values[metric][index], areas[index]))
+            result[metric] = rounded(interval(values[metric][index], areas[index]))
             if name != BASELINE:
                 base = names.index(BASELINE)
                 difference = values[metric][index] - values[metric][base]
-                result[f"{metric}_above_simple"] = _rounded(interval(difference, areas[index] - areas[base]))
+                result[f"{metric}_above_simple"] = rounded(interval(difference, areas[index] - areas[base]))
         results[name] = result
     return results
-
-
-def cost(model: Model) -> dict[str, float]:
-    """Parameters and multiply-adds (counted twice) of one member for one window."""
-    member = model.members[0]
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        member(torch.zeros(1, 4, model.spec.input_length))
-    return {
-        "parameters": sum(parameter.numel() for parameter in member.parameters()),
-        "mflop_per_member": round(counter.get_total_flops() / 1e6, 3),
-    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,11 +171,6 @@ def _counts(rows: Rows) -> dict[str, int]:
     """How many peaks of each factor and background windows there are."""
     peaks = {factor: rows.of(PEAK, index).n for index, factor in enumerate(FACTORS)}
     return peaks | {"background": rows.n - sum(peaks.values())}
-
-
-def _rounded(figure: Interval) -> dict[str, float]:
-    """An interval with four decimals."""
-    return {name: round(value, 4) for name, value in asdict(figure).items()}
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from genome.errors import UserError
 from genome.home import replaced
 from models import registry
 from models.core import ModelSpec, Prediction
+from models.tensor_files import statement
 
 FILE = "intervals.safetensors"
 CONFIDENCE = 0.9
@@ -233,12 +234,11 @@ def read(path: Path, model_id: str) -> Calibration:
         UserError: when it is damaged, or was made for another model.
     """
     try:
-        with safe_open(path, framework="np") as archive:
-            about = json.loads((archive.metadata() or {})[_META])
-            tracks = {
-                str(name): fit(archive.get_tensor(f"{index}.residuals"), archive.get_tensor(f"{index}.sigmas"))
-                for index, name in enumerate(about["tracks"])
-            }
+        about, arrays = statement(path, _META)
+        tracks = {
+            str(name): fit(arrays[f"{index}.residuals"], arrays[f"{index}.sigmas"])
+            for index, name in enumerate(about["tracks"])
+        }
         found = Calibration(str(about["model_id"]), str(about["split"]), tracks)
         if about["format"] != 1 or [track.n for track in tracks.values()] != about["rows"]:
             raise ValueError(f"{about['format']=}, {about['rows']=}")
@@ -280,17 +280,16 @@ def interval(
 def band(prediction: Prediction, confidence: float = CONFIDENCE) -> Band | None:
     """The intervals along a prediction, or None when its model has none."""
     spec = prediction.spec
-    if calibration(spec.model_id) is None:
+    known = calibration(spec.model_id)
+    if known is None:
         return None
     sigma = scatter(spec, prediction.spread, prediction.noise)
     low = np.full(prediction.values.shape, np.nan)
     high = low.copy()
     for index, track in enumerate(spec.tracks):
-        if not np.isfinite(sigma[index]).all():
-            continue
-        ends = interval(spec.model_id, track.name, prediction.values[index], sigma[index], confidence)
-        if ends is not None:
-            low[index], high[index] = ends
+        if track.name in known.tracks and np.isfinite(sigma[index]).all():
+            found = known.tracks[track.name].interval(prediction.values[index], sigma[index], confidence)
+            low[index], high[index] = found
     return Band(low, high, confidence)
 
 

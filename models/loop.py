@@ -8,7 +8,11 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Seq
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,6 +48,30 @@ class Task(Protocol):
     def score(self, module: nn.Module) -> float:
         """What chooses the best pass, on rows that no step has seen: higher is better."""
         ...
+
+
+def say_at_once(line: str) -> None:
+    """Prints progress, also where the output is a file that somebody watches."""
+    print(line, flush=True)
+
+
+def on_one_core_each(fit_one: Callable[..., nn.Module], jobs: Seq[tuple[Any, ...]], *, workers: int) -> list[nn.Module]:
+    """Fits networks beside one another, each on one core; how many at a time does not change the result.
+
+    Args:
+        fit_one: a function of a module, called with each job's arguments.
+        jobs: their arguments.
+        workers: fits at the same time, in processes of their own when there are several.
+    """
+    if workers == 1:
+        return [_on_one_core(fit_one, *job) for job in jobs]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        return list(pool.map(_on_one_core, repeat(fit_one), *zip(*jobs, strict=True)))
+
+
+def _on_one_core(fit_one: Callable[..., nn.Module], *job: Any) -> nn.Module:
+    torch.set_num_threads(1)
+    return fit_one(*job)
 
 
 @dataclass(frozen=True)
@@ -100,7 +128,7 @@ def fit(
     *,
     member: int,
     checkpoint: Path | None = None,
-    say: Say = print,
+    say: Say = say_at_once,
 ) -> nn.Module:
     """Fits one network and gives it back, in evaluation mode, with the weights of its best pass.
 

@@ -89,6 +89,11 @@ def interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
+def rounded(figure: Interval) -> dict[str, float]:
+    """An interval with four decimals, as score files hold it."""
+    return {name: round(value, 4) for name, value in vars(figure).items()}
+
+
 def _weighted_auroc(
     high: npt.NDArray[np.floating], low: npt.NDArray[np.floating], n_resamples: int, seed: int
 ) -> Floats:

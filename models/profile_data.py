@@ -12,7 +12,8 @@ from genome.locus import Locus
 from genome.sandbox import ELEMENT_LENGTH, Element, elements, sandbox_genome
 from genome.sandbox_build import SEED, build
 from genome.sandbox_reads import expected_reads, sampled_reads
-from models.shuffle import N_CODE, Codes, codes_of
+from models.augment import reversed_codes
+from models.shuffle import Codes, codes_of
 
 INPUT_LENGTH = 500
 OUTPUT_LENGTH = 300
@@ -94,8 +95,7 @@ def joined(parts: Seq[Experiment]) -> Experiment:
 
 def turned(codes: Codes, profiles: npt.NDArray[np.float32]) -> tuple[Codes, npt.NDArray[np.float32]]:
     """The same windows read from the other strand: letters complemented, profiles mirrored, their strands swapped."""
-    other = np.where(codes == N_CODE, N_CODE, 3 - codes)[:, ::-1].astype(np.int8)
-    return other, profiles[:, ::-1, ::-1]
+    return reversed_codes(codes), profiles[:, ::-1, ::-1]
 
 
 def _simulated(seed: int) -> list[Experiment]:

@@ -21,13 +21,12 @@ from genome.sandbox_reads import BACKGROUND_READS, expected_reads
 from models import registry
 from models.composition import N_WORDS, WORD_LENGTH, words_of
 from models.core import Model
-from models.held_out import cost
+from models.cost import cost
 from models.loop import progress_of
-from models.metrics import bootstrap_correlation, interval, pearson
+from models.metrics import bootstrap_correlation, interval, pearson, rounded
 from models.profile_card import card
 from models.profile_data import INPUT_LENGTH, MARGIN, OUTPUT_LENGTH, Experiment, shipped, simulate, turned
 from models.profile_task import NAME, ProfileRecipe, answers
-from models.reporter_scores import rounded
 from models.shuffle import N_CODE, Codes, codes_of, letters_of
 
 Float = npt.NDArray[np.floating]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 
 from models.core import Model, ModelSpec, Target, Track
 from models.fit import encoded
-from models.loop import Schedule, fit
+from models.loop import Schedule, fit, on_one_core_each, say_at_once
 from models.profile import ProfileNetwork, profile_loss
 from models.profile_data import INPUT_LENGTH, OUTPUT_LENGTH, Experiment, simulate, turned
 from models.shuffle import Codes
@@ -130,11 +128,7 @@ def train(out: Path, work: Path, workers: int = 2, *, recipe: ProfileRecipe = Pr
     """
     task = ProfileTask(simulate(recipe.train_seeds), simulate(recipe.validation_seeds), recipe)
     jobs = [(task, member, work) for member in range(recipe.members)]
-    if workers == 1:
-        members = [_fit(*job) for job in jobs]
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            members = list(pool.map(_fit, *zip(*jobs, strict=True)))
+    members = on_one_core_each(_fit, jobs, workers=workers)
     spec = model_spec(recipe)
     sd = _spread(Model(spec, members), task.validation)
     spec = replace(spec, tracks=tuple(replace(track, sd=sd) for track in spec.tracks))
@@ -172,17 +166,13 @@ def answers(module: nn.Module, codes: Codes, *, batch: int = 64) -> npt.NDArray[
 
 
 def _fit(task: ProfileTask, member: int, work: Path) -> nn.Module:
-    """Fits one member on one core."""
-    torch.set_num_threads(1)
+    """Fits one member."""
     recipe = task.recipe
     schedule = Schedule(NAME, recipe.epochs, recipe.learning_rate, recipe.weight_decay, recipe.seed)
     checkpoint = work / NAME / f"member-{member}.fit"
-    return fit(lambda: ProfileNetwork(**recipe.options), task, schedule, member=member, checkpoint=checkpoint, say=_say)
-
-
-def _say(line: str) -> None:
-    """Prints progress at once."""
-    print(line, flush=True)
+    return fit(
+        lambda: ProfileNetwork(**recipe.options), task, schedule, member=member, checkpoint=checkpoint, say=say_at_once
+    )
 
 
 def _spread(model: Model, validation: Experiment) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.reporter_parts import Head, Stem
+from models.reporter_parts import Head, ReporterNetwork, Stem, second_words
 
 
-class Recurrent(nn.Module):
+class Recurrent(ReporterNetwork):
     """A reporter's activity from its letters by convolution and a bidirectional LSTM.
 
     Args:
@@ -33,25 +33,11 @@ class Recurrent(nn.Module):
     ) -> None:
         super().__init__()
         self.stem = Stem(filters, filter_length)
-        self.second = nn.Sequential(
-            nn.Conv1d(filters, width, 5, padding=2, bias=False),
-            nn.BatchNorm1d(width),
-            nn.GELU(),
-            nn.AvgPool1d(2),
-            nn.Dropout(dropout),
-        )
+        self.second = second_words(filters, width, dropout)
         self.reader = nn.LSTM(width, state, batch_first=True, bidirectional=True)
         self.head = Head(4 * state, hidden, n_tracks, dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, 4, length) -> (n, 2 * n_tracks, 1)."""
-        return self.head(self._pooled(x))  # type: ignore[no-any-return]
-
-    def embed(self, x: Tensor) -> Tensor:
-        """(n, 4, length) -> (n, hidden): the features before the last layer."""
-        return self.head.features(self._pooled(x))
-
-    def _pooled(self, x: Tensor) -> Tensor:
+    def pooled(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, 4 * state)."""
         h = self.second(self.stem(x))  # (n, width, length / 4)
         h, _ = self.reader(h.transpose(1, 2))  # (n, length / 4, 2 * state)

@@ -21,7 +21,8 @@ from torch import nn
 from genome.errors import UserError
 from genome.home import home
 from models.adapters.channels import Reordered
-from models.core import RULE_VERSION, Model, ModelSpec, StrandRule, Track
+from models.core import RULE_VERSION, Model, ModelSpec
+from models.model_toml import channels_of, parsed, spec_of
 from models.tensor_files import refuse_pickle, refuse_too_large
 
 RELEASED = Path(__file__).resolve().parent.parent / "assets" / "models"
@@ -44,7 +45,6 @@ DEFAULT_MODEL = "tf-binding"
 MAX_MEMBERS = 100
 _IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _Stamp = tuple[str, int, int]  # path, time of the last change in ns, size in bytes
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}")  # together with the digest it must fit a link
 
 
 class UnknownModel(UserError):
@@ -57,10 +57,6 @@ class UnknownModel(UserError):
     def __init__(self, message: str, today: str | None) -> None:
         super().__init__(message)
         self.today = today
-
-
-class _Changed(UserError):
-    """A folder was replaced while it was read."""
 
 
 def folders() -> tuple[Path, ...]:
@@ -133,10 +129,10 @@ def load(model_id: str) -> Model:
         folder, found = _found(model_id)
         try:
             model = load_folder(folder)
-        except UserError as error:
-            if _found(model_id)[0] == folder and not isinstance(error, _Changed):
-                raise  # else a new version took its place, and this one lies in the archive
-            continue
+        except UserError:
+            if _found(model_id)[1] is found:  # the same object: the same files, for a spec is read once for each stamp
+                raise
+            continue  # the folder was replaced meanwhile, perhaps twice; the version asked for lies somewhere else now
         if model.spec.model_id == found.model_id:
             return model
 
@@ -165,9 +161,7 @@ def load_folder(folder: Path) -> Model:
     members = [_member(folder, table, path) for path in files]
     model = Model(_spec(folder), members)  # the spec last: what was replaced meanwhile has another model_id
     if before != [_stamp(path) for path in (folder / "model.toml", *files)]:
-        raise _Changed(
-            f"{folder.name} was replaced while it was read; try again."
-        )  # perhaps twice, back to the same id
+        raise UserError(f"{folder.name} was replaced while it was read; try again.")
     return model
 
 
@@ -253,62 +247,13 @@ def _read_spec(folder: Path, stamps: tuple[_Stamp, ...], card: _Stamp | None) ->
     """The spec of a folder; the stamps of its files and of its card make a changed file a new entry."""
     table = _table(folder)
     try:
-        digest = _digest(stamps)
-        _channels(table)
-        return ModelSpec(
-            model_id=f"{table['name']}-{digest}",
-            name=_checked_name(table["name"]),
-            title=str(table["title"]),
-            input_length=_whole(table, "input_length"),
-            output_length=_whole(table, "output_length"),
-            resolution=_whole(table, "resolution"),
-            tracks=tuple(Track(**track) for track in table["tracks"]),
-            strand_rule=_strand_rule(table["strand"]),
-            n_members=_whole(table, "members"),
-            card="" if card is None else Path(card[0]).read_text(encoding="utf-8"),
-            origin=str(table.get("origin", "")),
-            context=_context(table.get("context", ["", ""])),
-            noise=table.get("noise", False) is True,
-        )
+        return spec_of(table, _digest(stamps), "" if card is None else Path(card[0]).read_text(encoding="utf-8"))
     except KeyError as error:
         raise UserError(f"{folder.name}/model.toml lacks {error}; compare it with a released one.") from error
     except (OSError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder.name}/model.toml cannot be used ({error}); compare it with a released one."
         ) from error
-
-
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ValueError(f"{name=} must be letters, digits, '.', '_' and '-'")
-    return name
-
-
-def _whole(table: dict[str, Any], key: str) -> int:
-    value = table[key]
-    if type(value) is not int or value < 1:
-        raise ValueError(f"{key} = {value!r} must be a whole number above 0")
-    return value
-
-
-def _strand_rule(rule: object) -> StrandRule:
-    if rule not in ("average", "forward"):
-        raise ValueError(f"strand = {rule!r} must be 'average' or 'forward'")
-    return rule  # type: ignore[return-value]
-
-
-def _context(letters: object) -> tuple[str, str]:
-    if not isinstance(letters, list) or len(letters) != 2 or not all(isinstance(part, str) for part in letters):
-        raise ValueError(f"context = {letters!r} must be two texts of letters: before and after the window")
-    return letters[0], letters[1]
-
-
-def _channels(table: dict[str, Any]) -> str:
-    """The order in which the networks take their letters."""
-    channels = table.get("channels", "ACGT")
-    if not isinstance(channels, str) or sorted(channels) != list("ACGT"):
-        raise ValueError(f"channels = {channels!r} must be the letters A, C, G and T in the network's order")
-    return channels
 
 
 def model_digest(files: Iterable[Path]) -> str:
@@ -322,8 +267,10 @@ def model_digest(files: Iterable[Path]) -> str:
 
 
 def _table(folder: Path) -> dict[str, Any]:
+    path = folder / "model.toml"
     try:
-        return tomllib.loads((folder / "model.toml").read_text(encoding="utf-8"))
+        state = path.stat()
+        return parsed(path, state.st_mtime_ns, state.st_size)
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{folder.name}/model.toml cannot be read ({error}); restore it.") from error
 
@@ -395,5 +342,5 @@ def _member(folder: Path, table: dict[str, Any], path: Path) -> nn.Module:
     broken = [key for key, tensor in weights.items() if not torch.isfinite(tensor).all()]
     if broken:
         raise UserError(f"{folder.name}/{path.name} holds weights that are not numbers ({broken[0]}); restore it.")
-    channels = _channels(table)
+    channels = channels_of(table)
     return network if channels == "ACGT" else Reordered(network, channels)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from models import registry
-from models.reporter_train import BEST_FAMILY, LENTIMPRA, RETINA_RECIPE, Assay
+from models.reporter_train import LENTIMPRA, Assay
 
 _FAMILY = {
     "residual": "words of 11 bp, then three residual convolutions at ever coarser places, mean and maximum over places",
@@ -91,7 +91,7 @@ def card(assay: Assay, name: str, scores: dict[str, Any]) -> str:
     simple = name == assay.simple
     parts = [
         f"# {spec.title}",
-        _WORDS if simple else f"An ensemble of {spec.n_members} networks: {_FAMILY[_family(assay)]}.",
+        _WORDS if simple else f"An ensemble of {spec.n_members} networks: {_FAMILY[assay.recipe.architecture]}.",
         _summary(name, scores, simple),
         _data(assay, scores),
         _scores(scores),
@@ -102,10 +102,6 @@ def card(assay: Assay, name: str, scores: dict[str, Any]) -> str:
         _reproduce(assay),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
-
-
-def _family(assay: Assay) -> str:
-    return BEST_FAMILY if assay.name == LENTIMPRA.name else RETINA_RECIPE.architecture
 
 
 def _summary(name: str, scores: dict[str, Any], simple: bool) -> str:

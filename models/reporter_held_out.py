@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from genome.errors import UserError
 from models import intervals, loop, registry, shift
 from models.binding_data import Codes
-from models.core import Model
+from models.cost import cost, network_cost
 from models.families import SEEDS, fit_families, states
 from models.kmer import KmerModel
 from models.reporter_card import card
@@ -46,6 +44,7 @@ def score(assay: Assay, parts: Parts, rivals: dict[str, Float]) -> dict[str, Any
     test = parts.test
     values, sigmas = ensemble_answers(model, test.codes)
     predicted = {assay.simple: words_predicted(assay, test.codes), **rivals, assay.name: values}
+    bins = _shift_bins(spec.model_id, test.codes)
     judged = Elements(test.codes, test.labels[:, : len(columns)], test.weights, test.clusters)
     return {
         "model_id": spec.model_id,
@@ -54,7 +53,7 @@ def score(assay: Assay, parts: Parts, rivals: dict[str, Float]) -> dict[str, Any
         "cost": cost(model),
         "scores": compare(predicted, judged, columns, baseline=assay.simple),
         "intervals": [
-            _intervals_of(spec.model_id, track, judged.labels[:, index], values[:, index], sigmas[:, index], test.codes)
+            _intervals_of(spec.model_id, track, judged.labels[:, index], values[:, index], sigmas[:, index], bins)
             for index, track in enumerate(columns)
         ],
     }
@@ -70,15 +69,19 @@ def words_predicted(assay: Assay, codes: Codes) -> Float:
 
 
 def _intervals_of(
-    model_id: str, track: str, measured: Float, values: Float, sigmas: npt.NDArray[np.float64], codes: Codes
+    model_id: str,
+    track: str,
+    measured: Float,
+    values: Float,
+    sigmas: npt.NDArray[np.float64],
+    bins: npt.NDArray[np.str_] | None,
 ) -> dict[str, Any]:
     """Coverage of the 90 % intervals on measured rows, overall and per shift bin, and what leaving out the unsure gains."""
     known = ~np.isnan(measured)
     ends = intervals.interval(model_id, track, values[known], sigmas[known])
     if ends is None:
         raise ValueError(f"{model_id} has no intervals for {track}")
-    bins = _shift_bins(model_id, codes[known])
-    by_bin = intervals.coverage_by_bin(measured[known], *ends, bins) if bins is not None else {}
+    by_bin = intervals.coverage_by_bin(measured[known], *ends, bins[known]) if bins is not None else {}
     curve = intervals.risk_coverage(measured[known] - values[known], sigmas[known])
     half = len(curve.risk) // 2 - 1
     return {
@@ -114,26 +117,6 @@ def coverage_elsewhere(model_id: str, track: str, sets: dict[str, Elements]) -> 
     return found
 
 
-def cost(model: Model) -> dict[str, float]:
-    """Parameters and MFLOP of one member for one window on one strand."""
-    return network_cost(model.members[0], model.spec.input_length + sum(map(len, model.spec.context)))
-
-
-def network_cost(member: nn.Module, length: int) -> dict[str, float]:
-    """Parameters and MFLOP (a multiply-add is two) of one network for one construct of ``length`` bp."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        member.eval()(torch.zeros(1, 4, length))
-    flop = counter.get_total_flops()
-    for part in member.modules():
-        if isinstance(part, nn.LSTM):  # unknown to the counter: 4 gates, each a product with input and state
-            directions = 2 if part.bidirectional else 1
-            flop += 2 * directions * 4 * part.hidden_size * (part.input_size + part.hidden_size) * (length // 4)
-    return {
-        "parameters": sum(parameter.numel() for parameter in member.parameters()),
-        "mflop_per_member": round(flop / 1e6, 2),
-    }
-
-
 def _shift_bins(model_id: str, codes: Codes) -> npt.NDArray[np.str_] | None:
     """``like``, ``edge`` or ``unlike`` for each insert; None when the model has no reference."""
     from models.shift_build import direct
@@ -159,9 +142,9 @@ def lentimpra_rivals(parts: Parts, data: Path, work: Path) -> tuple[dict[str, Fl
     """The families' predictions of the test rows (mean of their two seeds each), and what each costs."""
     taught = lentimpra_lesson(parts, data, work)
     rivals, costs = {}, {}
-    length = parts.test.codes.shape[1] + sum(map(len, LENTIMPRA.context))
+    length = parts.test.codes.shape[1] + sum(map(len, LENTIMPRA.recipe.context))
     for family, networks in fit_families(parts, taught, work=work).items():
-        answers = [answers_of(network, parts.test.codes, LENTIMPRA.context)[0] for network in networks]
+        answers = [answers_of(network, parts.test.codes, LENTIMPRA.recipe.context)[0] for network in networks]
         for seed, answer in zip(SEEDS, answers, strict=True):
             rivals[f"{family}, seed {seed}"] = answer
         told = [

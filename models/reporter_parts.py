@@ -24,6 +24,17 @@ class Stem(nn.Module):
         return self.pool(nn.functional.gelu(self.norm(self.words(x))))  # type: ignore[no-any-return]
 
 
+def second_words(before: int, after: int, dropout: float) -> nn.Sequential:
+    """Words of words at half the places: (n, before, places) -> (n, after, places / 2)."""
+    return nn.Sequential(
+        nn.Conv1d(before, after, 5, padding=2, bias=False),
+        nn.BatchNorm1d(after),
+        nn.GELU(),
+        nn.AvgPool1d(2),
+        nn.Dropout(dropout),
+    )
+
+
 class Head(nn.Module):
     """Features to means and log variances in the unit of each track.
 
@@ -53,3 +64,21 @@ class Head(nn.Module):
         # The scatter is read off the features without shaping them: the means alone decide what is learned.
         scatter = self.log_variance(h.detach()).clamp(LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE)
         return torch.cat([mean, scatter + 2 * self.scale.log()], dim=1)[:, :, None]
+
+
+class ReporterNetwork(nn.Module):
+    """What every family is: features of the whole construct, however they are found, and a head."""
+
+    head: Head
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, 4, length) -> (n, 2 * n_tracks, 1): means, then log variances."""
+        return self.head(self.pooled(x))  # type: ignore[no-any-return]
+
+    def embed(self, x: Tensor) -> Tensor:
+        """(n, 4, length) -> (n, hidden): the features before the last layer."""
+        return self.head.features(self.pooled(x))
+
+    def pooled(self, x: Tensor) -> Tensor:
+        """(n, 4, length) -> (n, features): each family's own part."""
+        raise NotImplementedError

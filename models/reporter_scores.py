@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.metrics import Interval, bootstrap_correlation, interval, pearson, spearman
+from models.metrics import bootstrap_correlation, interval, pearson, rounded, spearman
 from models.reporter_data import Elements
 
 Float = npt.NDArray[np.float32]
@@ -62,8 +62,3 @@ def ceiling(measured: Float, again: Float) -> dict[str, float]:
         "pearson": round(pearson(measured[both], again[both]), 4),
         "spearman": round(spearman(measured[both], again[both]), 4),
     }
-
-
-def rounded(figure: Interval) -> dict[str, float]:
-    """An interval with four decimals."""
-    return {name: round(value, 4) for name, value in vars(figure).items()}

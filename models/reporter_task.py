@@ -11,11 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from models.augment import moved, reversed_codes, turned
 from models.binding_data import Codes
 from models.fit import encoded
 from models.metrics import pearson
 from models.reporter_data import Elements
-from models.shuffle import N_CODE, codes_of
+from models.shuffle import codes_of
 
 Float = npt.NDArray[np.float32]
 
@@ -94,7 +95,7 @@ class ReporterTask:
         share = _column_weights(self.train)
         for start in range(0, self.steps() * self.recipe.batch, self.recipe.batch):
             picked = order[start : start + self.recipe.batch]
-            inserts = _moved(_turned(self.train.codes[picked], random), random, self.recipe.max_shift)
+            inserts = moved(turned(self.train.codes[picked], random), random, self.recipe.max_shift)
             labels = self.train.labels[picked]
             counts = np.where(np.isnan(labels), 0, share * self.train.weights[picked, None])
             known = np.stack([np.nan_to_num(labels), counts.astype(np.float32)], axis=1)
@@ -138,11 +139,6 @@ def constructs(inserts: Codes, context: tuple[str, str]) -> Tensor:
     return encoded(np.concatenate([before, inserts, after], axis=1))
 
 
-def reversed_codes(codes: Codes) -> Codes:
-    """Reverse complements of codes (n, length)."""
-    return np.ascontiguousarray(np.where(codes == N_CODE, N_CODE, 3 - codes)[:, ::-1]).astype(np.int8)
-
-
 def standardised(module: nn.Module, train: Elements) -> nn.Module:
     """Sets the head's centre and scale to those of the training labels."""
     known = torch.from_numpy(train.labels)
@@ -168,18 +164,3 @@ def _column_weights(train: Elements) -> Float:
     by the column's variance, so that no unit counts more than another."""
     counts = (~np.isnan(train.labels)).sum(axis=0)
     return np.asarray(np.sqrt(counts.max() / counts) / np.nanvar(train.labels, axis=0), dtype=np.float32)
-
-
-def _turned(codes: Codes, random: np.random.Generator) -> Codes:
-    """A random half of the rows as their reverse complements."""
-    return np.where(random.random(len(codes))[:, None] < 0.5, reversed_codes(codes), codes).astype(np.int8)
-
-
-def _moved(codes: Codes, random: np.random.Generator, max_shift: int) -> Codes:
-    """A random half of the rows moved by up to ``max_shift`` bp, N where nothing is known."""
-    if not max_shift:
-        return codes
-    shifts = random.integers(-max_shift, max_shift + 1, len(codes)) * (random.random(len(codes)) < 0.5)
-    padded = np.pad(codes, ((0, 0), (max_shift, max_shift)), constant_values=N_CODE)
-    columns = np.arange(codes.shape[1]) + max_shift + shifts[:, None]
-    return np.take_along_axis(padded, columns, axis=1)

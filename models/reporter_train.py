@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as Seq
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +13,19 @@ from torch import nn
 
 from models import loop
 from models.adapters.dragonn import read_published
+from models.augment import reversed_codes
 from models.binding_data import Codes, read_fasta
 from models.core import ModelSpec, Track
 from models.fit import encoded
 from models.kmer import KmerModel
 from models.metrics import pearson
 from models.recurrent import Recurrent
-from models.reporter_data import LENTI_CONTEXT, Elements, Parts, read_lentimpra, read_retina
+from models.reporter_data import LENTI_CONTEXT, RETINA_LENGTH, Elements, Parts, read_lentimpra, read_retina
 from models.reporter_task import (
     ReporterRecipe,
     ReporterTask,
     answers_of,
     kept_columns,
-    reversed_codes,
     standardised,
 )
 from models.residual import Residual
@@ -58,13 +56,6 @@ FAMILY_RECIPES = {
         lesson_rate=1e-3,
     ),
 }
-RETINA_RECIPE = ReporterRecipe(
-    "recurrent",
-    {"filters": 64, "width": 64, "state": 48, "dropout": 0.3},
-    epochs=14,
-    learning_rate=1.5e-3,
-    weight_decay=0.1,
-)
 BEST_FAMILY = "recurrent"  # by the early-stopping rows
 UNTAUGHT = replace(
     FAMILY_RECIPES[BEST_FAMILY],
@@ -86,7 +77,8 @@ class Assay:
         title: a few words for people.
         simple: name of the word-count model of the same task.
         tracks: one per shipped column; their ``sd`` is filled in after training.
-        context: letters before and after the insert.
+        length: bp per insert.
+        recipe: how it is fitted: family, context, steps.
         members: size of the ensemble.
         origin: one sentence on the data.
     """
@@ -95,7 +87,8 @@ class Assay:
     title: str
     simple: str
     tracks: tuple[Track, ...]
-    context: tuple[str, str]
+    length: int
+    recipe: ReporterRecipe
     members: int
     origin: str
 
@@ -108,7 +101,8 @@ LENTIMPRA = Assay(
         Track(f"{cell} activity", "lentiMPRA", biosample, "log2(RNA/DNA)")
         for cell, biosample in (("WTC11", "WTC11 (iPSC)"), ("HepG2", "HepG2 (liver)"), ("K562", "K562 (blood)"))
     ),
-    context=LENTI_CONTEXT,
+    length=200,
+    recipe=FAMILY_RECIPES[BEST_FAMILY],
     members=5,
     origin=(
         "12,693 elements of 200 bp measured by lentiMPRA in WTC11, HepG2 and K562 (Agarwal et al. 2025, CC BY); the "
@@ -120,7 +114,14 @@ RETINA = Assay(
     title="Reporter activity in the mouse retina",
     simple="simple-retina",
     tracks=(Track("retina activity", "MPRA", "mouse retina, newborn explants", "log2(RNA/DNA), recomputed"),),
-    context=("", ""),
+    length=RETINA_LENGTH,
+    recipe=ReporterRecipe(
+        "recurrent",
+        {"filters": 64, "width": 64, "state": 48, "dropout": 0.3},
+        epochs=14,
+        learning_rate=1.5e-3,
+        weight_decay=0.1,
+    ),
     members=3,
     origin=(
         "Rounds 1, 2 and 3a/b (genomic elements, their mutants, and those chosen as uncertain; 164 bp) of a mouse retina MPRA campaign (Friedman et al., "
@@ -149,7 +150,7 @@ def lentimpra_lesson(parts: Parts, data: Path, cache: Path) -> Lesson:
         UserError: when a file is missing.
     """
     piece = codes_of(dict(read_fasta(data / "genomes/hg38_demo.fa.gz"))["chr2"])
-    windows = np.lib.stride_tricks.sliding_window_view(piece, LENGTHS[LENTIMPRA.name])[::100]
+    windows = np.lib.stride_tricks.sliding_window_view(piece, LENTIMPRA.length)[::100]
     codes = invented(parts.train.codes, windows[(windows < N_CODE).all(axis=1)], n=LESSON_SIZE, seed=LESSON_SEED)
     return Lesson(codes, lesson(read_published(data / "weights/mpra_dragonn"), codes, cache=cache))
 
@@ -158,7 +159,6 @@ ASSAYS = {assay.name: assay for assay in (LENTIMPRA, RETINA)}
 
 
 def fit_family(
-    family: str,
     recipe: ReporterRecipe,
     parts: Parts,
     *,
@@ -168,11 +168,10 @@ def fit_family(
     workers: int,
     taught: Lesson | None = None,
 ) -> list[nn.Module]:
-    """Fits several members of one family, each on one core, and cuts them down to the shipped columns.
+    """Fits several members of a recipe's family, and cuts them down to the shipped columns.
 
     Args:
-        family: key of FAMILIES.
-        recipe: how.
+        recipe: which family and how.
         parts: rows; calibration and test rows are not looked at.
         n_kept: columns that are shipped; further ones only help to learn.
         members: which members, by number.
@@ -180,15 +179,12 @@ def fit_family(
         workers: members fitted at the same time; it does not change the result.
         taught: what to learn from first.
     """
-    jobs = [(family, recipe, parts.train, parts.early, n_kept, member, work / family, taught) for member in members]
-    if workers == 1:
-        return [_fit(*job) for job in jobs]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        return list(pool.map(_fit, *zip(*jobs, strict=True)))
+    place = work / recipe.architecture
+    jobs = [(recipe, parts.train, parts.early, n_kept, member, place, taught) for member in members]
+    return loop.on_one_core_each(_fit, jobs, workers=workers)
 
 
 def _fit(
-    family: str,
     recipe: ReporterRecipe,
     train: Elements,
     early: Elements,
@@ -197,8 +193,8 @@ def _fit(
     work: Path,
     taught: Lesson | None,
 ) -> nn.Module:
-    torch.set_num_threads(1)
-    pupil = None if taught is None else _fit_pupil(family, recipe, taught, member, work)
+    pupil = None if taught is None else _fit_pupil(recipe, taught, member, work)
+    family = recipe.architecture
 
     def build() -> nn.Module:
         student = standardised(FAMILIES[family](train.labels.shape[1], **recipe.options), train)
@@ -207,13 +203,14 @@ def _fit(
     schedule = loop.Schedule(
         family, recipe.epochs, recipe.learning_rate, recipe.weight_decay, recipe.seed, recipe.averaging
     )
-    task = ReporterTask(train, early, recipe, n_kept, learned_first="" if taught is None else digest_of(pupil))
+    task = ReporterTask(train, early, recipe, n_kept, learned_first=digest_of(pupil))
     checkpoint = work / f"member-{member}.fit"
-    return kept_columns(loop.fit(build, task, schedule, member=member, checkpoint=checkpoint, say=_say), n_kept)
+    return kept_columns(loop.fit(build, task, schedule, member=member, checkpoint=checkpoint), n_kept)
 
 
-def _fit_pupil(family: str, recipe: ReporterRecipe, taught: Lesson, member: int, work: Path) -> nn.Module:
+def _fit_pupil(recipe: ReporterRecipe, taught: Lesson, member: int, work: Path) -> nn.Module:
     """A network that says what the teacher says."""
+    family = recipe.architecture
     task = TeacherTask(taught.codes, taught.targets, recipe.context)
     schedule = loop.Schedule(
         f"{family}, taught first,",
@@ -229,7 +226,6 @@ def _fit_pupil(family: str, recipe: ReporterRecipe, taught: Lesson, member: int,
         schedule,
         member=member,
         checkpoint=work / f"member-{member}.lesson",
-        say=_say,
     )
 
 
@@ -288,14 +284,13 @@ def _best_ridge(
     return weight, mean - float(centre @ weight)
 
 
-def write_reporter(
-    assay: Assay, family: str, recipe: ReporterRecipe, members: list[nn.Module], early: Elements, folder: Path
-) -> Path:
+def write_reporter(assay: Assay, members: list[nn.Module], early: Elements, folder: Path) -> Path:
     """Writes an ensemble; the tracks' standard deviations are those of its predictions on the early-stopping rows."""
-    answers = np.mean([answers_of(member, early.codes, assay.context)[0] for member in members], axis=0)
-    spec = _spec(assay, assay.name, assay.title, len(members), answers.std(axis=0), noise=True, context=assay.context)
-    options = {"n_tracks": len(assay.tracks), **recipe.options}
-    return write_model(spec, family, options, members, folder)
+    context = assay.recipe.context
+    answers = np.mean([answers_of(member, early.codes, context)[0] for member in members], axis=0)
+    spec = _spec(assay, assay.name, assay.title, len(members), answers.std(axis=0), noise=True, context=context)
+    options = {"n_tracks": len(assay.tracks), **assay.recipe.options}
+    return write_model(spec, assay.recipe.architecture, options, members, folder)
 
 
 def write_words(assay: Assay, model: nn.Module, early: Elements, folder: Path) -> Path:
@@ -316,14 +311,13 @@ def _spec(
     noise: bool = False,
     context: tuple[str, str] = ("", ""),
 ) -> ModelSpec:
-    length = LENGTHS[assay.name]
     return ModelSpec(
         model_id=f"{name}-unwritten",
         name=name,
         title=title,
-        input_length=length,
+        input_length=assay.length,
         output_length=1,
-        resolution=length,
+        resolution=assay.length,
         tracks=tuple(
             Track(track.name, track.assay, track.biosample, track.unit, sd=round(float(sd), 4))
             for track, sd in zip(assay.tracks, sds, strict=True)
@@ -336,41 +330,23 @@ def _spec(
     )
 
 
-LENGTHS = {"lentimpra": 200, "retina": 164}
-
-
-def _say(line: str) -> None:
-    """Prints progress at once."""
-    print(line, flush=True)
-
-
 def train_lentimpra(out: Path, work: Path, *, workers: int, data: Path) -> Path:
     """Fits and writes the human reporter model and its word-count companion; gives the model's folder."""
     parts = read_lentimpra(data)
     taught = lentimpra_lesson(parts, data, work / LENTIMPRA.name)
-    return _train(LENTIMPRA, BEST_FAMILY, FAMILY_RECIPES[BEST_FAMILY], parts, out, work, workers, taught)
+    return _train(LENTIMPRA, parts, out, work, workers, taught)
 
 
 def train_retina(out: Path, work: Path, *, workers: int, data: Path) -> Path:
     """Fits and writes the first rounds of the retina model and its word-count companion; gives the model's folder."""
-    return _train(RETINA, RETINA_RECIPE.architecture, RETINA_RECIPE, read_retina(data), out, work, workers, None)
+    return _train(RETINA, read_retina(data), out, work, workers, None)
 
 
-def _train(
-    assay: Assay,
-    family: str,
-    recipe: ReporterRecipe,
-    parts: Parts,
-    out: Path,
-    work: Path,
-    workers: int,
-    taught: Lesson | None,
-) -> Path:
+def _train(assay: Assay, parts: Parts, out: Path, work: Path, workers: int, taught: Lesson | None) -> Path:
     n_kept = len(assay.tracks)
     write_words(assay, fit_words(parts, n_kept), parts.early, out / assay.simple)
     members = fit_family(
-        family,
-        recipe,
+        assay.recipe,
         parts,
         n_kept=n_kept,
         members=range(assay.members),
@@ -378,4 +354,4 @@ def _train(
         workers=workers,
         taught=taught,
     )
-    return write_reporter(assay, family, recipe, members, parts.early, out / assay.name)
+    return write_reporter(assay, members, parts.early, out / assay.name)

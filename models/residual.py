@@ -7,10 +7,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from models.reporter_parts import Head, Stem
+from models.reporter_parts import Head, ReporterNetwork, Stem
 
 
-class Residual(nn.Module):
+class Residual(ReporterNetwork):
     """A reporter's activity from its letters by residual convolutions.
 
     Args:
@@ -41,15 +41,7 @@ class Residual(nn.Module):
         )
         self.head = Head(2 * sizes[-1], hidden, n_tracks, dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, 4, length) -> (n, 2 * n_tracks, 1)."""
-        return self.head(self._pooled(x))  # type: ignore[no-any-return]
-
-    def embed(self, x: Tensor) -> Tensor:
-        """(n, 4, length) -> (n, hidden): the features before the last layer."""
-        return self.head.features(self._pooled(x))
-
-    def _pooled(self, x: Tensor) -> Tensor:
+    def pooled(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, 2 * channels)."""
         h = self.stem(x)  # (n, filters, length / 2)
         for block in self.blocks:

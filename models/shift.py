@@ -7,7 +7,6 @@ sequence was made up to set them.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genome.errors import UserError
+from genome.sequence import encoded as one_hot_of
 from models import registry
 from models.composition import (
     N_WORDS,
@@ -30,6 +30,7 @@ from models.composition import (
 )
 from models.core import ModelSpec
 from models.shuffle import N_CODE
+from models.tensor_files import statement
 
 Codes = npt.NDArray[np.int8]
 Float = npt.NDArray[np.float64]
@@ -333,13 +334,11 @@ def read_reference(path: Path, spec: ModelSpec) -> Reference:
     Raises:
         UserError: when it cannot be used, or was made for another model.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     again = f"build it again: python -m models.shift_build {spec.name}"
     try:
-        with safe_open(path, framework="np") as archive:
-            said: dict[str, Any] = json.loads((archive.metadata() or {})["reference"])
-            arrays = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
+        said, arrays = statement(path, "reference")
         if said["model_id"] != spec.model_id or said["version"] != VERSION:
             raise UserError(f"{path.name} was made for {str(said['model_id'])[:80]}, not for {spec.model_id}; {again}.")
         found = _assembled(said, arrays)
@@ -383,4 +382,4 @@ def encoded(codes: Codes) -> npt.NDArray[np.float32]:
     """float32 (n, 4, length) one-hot; N is a column of zeros."""
     if codes.size and not 0 <= codes.min() <= codes.max() <= N_CODE:
         raise ValueError("codes must be 0..4")
-    return np.ascontiguousarray((codes[:, None, :] == np.arange(4, dtype=np.int8)[None, :, None]).astype(np.float32))
+    return one_hot_of(codes)

@@ -7,8 +7,8 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from genome.sequence import BASES, letters
 from genome.sequence import codes_of as codes_of
+from genome.sequence import encoded, letters
 
 Codes = npt.NDArray[np.int8]
 
@@ -59,7 +59,7 @@ def shuffle_codes(codes: Codes, *, seed: int) -> Codes:
 
 def letters_of(codes: Codes) -> str:
     """The DNA letters of codes (length,)."""
-    return letters((codes[None, :] == np.arange(len(BASES), dtype=np.int8)[:, None]).astype(np.float32))
+    return letters(encoded(codes))
 
 
 def _runs(codes: Codes) -> list[tuple[int, int]]:

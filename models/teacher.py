@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from models.adapters.dragonn import DragoNN
+from models.augment import reversed_codes
 from models.binding_data import Codes
 from models.fit import encoded
-from models.reporter_task import constructs, reversed_codes
+from models.reporter_task import constructs
 from models.shuffle import shuffle_codes
 
 Float = npt.NDArray[np.float32]

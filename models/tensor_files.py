@@ -30,7 +30,7 @@ def refuse_pickle(path: Path) -> None:
     """Refuses a file that can carry a pickle, by its ending or by its first bytes.
 
     Raises:
-        UserError: with the line that converts it.
+        UserError: with the line that converts it; or when it cannot be read.
     """
     ending = path.suffix.lower()
     if ending in PICKLE_SUFFIXES:
@@ -40,6 +40,19 @@ def refuse_pickle(path: Path) -> None:
     else:
         return
     raise UserError(f"{path.name} {what}; convert it: {CONVERSION}{path.name} new.safetensors")
+
+
+def statement(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a safetensors file of our own says of itself under a key of its metadata (JSON), and its arrays by name.
+
+    Raises:
+        OSError, safetensors.SafetensorError, KeyError, ValueError: when it cannot be read or says nothing.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, framework="np") as archive:
+        said = json.loads((archive.metadata() or {})[key])
+        return said, {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
 
 
 def weight_bytes(path: Path) -> int:
@@ -104,9 +117,13 @@ def free_bytes() -> int:
 
 def _is_disguised(path: Path) -> bool:
     """Whether a file begins as a zip or a pickle (0x80 and the protocol) and not with the length of a header."""
-    with path.open("rb") as handle:
-        start = handle.read(8)
-    return start[:4] == _ZIP or (start[:1] == _PICKLE and int.from_bytes(start, "little") > path.stat().st_size)
+    try:
+        with path.open("rb") as handle:
+            start = handle.read(8)
+        size = path.stat().st_size
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read ({error.strerror}); restore it.") from error
+    return start[:4] == _ZIP or (start[:1] == _PICKLE and int.from_bytes(start, "little") > size)
 
 
 def _header(path: Path) -> tuple[dict[str, Any], int]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -18,6 +16,7 @@ from models.binding_data import FACTORS, PEAK, WINDOW_LENGTH, Rows, Splits, join
 from models.core import Model, ModelSpec, Track
 from models.fit import Recipe, calibration, fit_member, log_odds, validation_score
 from models.kmer import KmerModel
+from models.loop import on_one_core_each
 from models.tf_binding import TFBinding
 from models.write import write_model
 
@@ -64,11 +63,7 @@ def train(recipe: Recipe, splits: Splits, *, out: Path, work: Path, workers: int
     """
     validation = with_shuffles(splits.validation)
     jobs = [(splits.train, validation, recipe, index, work) for index in range(recipe.members)]
-    if workers == 1:
-        members = [_fit(*job) for job in jobs]
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            members = list(pool.map(_fit, *zip(*jobs, strict=True)))
+    members = on_one_core_each(_fit, jobs, workers=workers)
     ensemble = Model(model_spec(recipe, (1.0,) * len(FACTORS)), members)
     slope, intercept = calibration(log_odds(ensemble, validation.codes), validation)
     for member in members:
@@ -80,16 +75,10 @@ def train(recipe: Recipe, splits: Splits, *, out: Path, work: Path, workers: int
 
 
 def _fit(rows: Rows, validation: Rows, recipe: Recipe, member: int, work: Path) -> nn.Module:
-    """Fits one member on one core."""
-    torch.set_num_threads(1)
+    """Fits one member."""
     checkpoint = work / recipe.name / f"member-{member}.fit"
     build = ARCHITECTURES[recipe.architecture]
-    return fit_member(build, rows, validation, recipe, member=member, checkpoint=checkpoint, say=_say)
-
-
-def _say(line: str) -> None:
-    """Prints progress at once."""
-    print(line, flush=True)
+    return fit_member(build, rows, validation, recipe, member=member, checkpoint=checkpoint)
 
 
 def with_shuffles(rows: Rows, *, seed: int = VALIDATION_SEED) -> Rows:

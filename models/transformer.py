@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.reporter_parts import Head, Stem
+from models.reporter_parts import Head, ReporterNetwork, Stem, second_words
 
 
-class Transformer(nn.Module):
+class Transformer(ReporterNetwork):
     """A reporter's activity from its letters by convolution and self-attention.
 
     Args:
@@ -38,27 +38,13 @@ class Transformer(nn.Module):
     ) -> None:
         super().__init__()
         self.stem = Stem(filters, filter_length)
-        self.second = nn.Sequential(
-            nn.Conv1d(filters, width, 5, padding=2, bias=False),
-            nn.BatchNorm1d(width),
-            nn.GELU(),
-            nn.AvgPool1d(2),
-            nn.Dropout(dropout),
-        )
+        self.second = second_words(filters, width, dropout)
         self.positions = nn.Parameter(0.02 * torch.randn(places, width))
         self.layers = nn.ModuleList(AttentionLayer(width, heads, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         self.head = Head(2 * width, hidden, n_tracks, dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, 4, length) -> (n, 2 * n_tracks, 1)."""
-        return self.head(self._pooled(x))  # type: ignore[no-any-return]
-
-    def embed(self, x: Tensor) -> Tensor:
-        """(n, 4, length) -> (n, hidden): the features before the last layer."""
-        return self.head.features(self._pooled(x))
-
-    def _pooled(self, x: Tensor) -> Tensor:
+    def pooled(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, 2 * width)."""
         h = self.second(self.stem(x)).transpose(1, 2) + self.positions  # (n, places, width)
         for layer in self.layers:

@@ -10,8 +10,9 @@ import pytest
 
 from models import registry
 from models.binding_card import card
+from models.cost import cost
 from models.fit import log_odds
-from models.held_out import cost, read_contests
+from models.held_out import read_contests
 from models.metrics import auprc, auroc
 
 NAMES = ("simple", "tf-binding")

@@ -183,6 +183,26 @@ def test_somebody_who_reads_while_versions_change_never_gets_other_numbers(tmp_p
     assert wrong == []
 
 
+def test_a_version_that_goes_and_comes_back_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    versions = [write_case(tmp_path / f"v{seed}", KIND, seed=seed) for seed in range(2)]
+    wanted = registry.load_folder(versions[0])
+    add(versions[0])
+    really, fails = registry.load_folder, [True]
+
+    def load_folder(folder):
+        if fails:
+            fails.pop()
+            add(versions[1])
+            add(versions[0])  # the same id stands in the same folder again
+            raise UserError("It was gone for a moment.")
+        return really(folder)
+
+    monkeypatch.setattr(registry, "load_folder", load_folder)
+    found = registry.load(wanted.spec.model_id)
+    assert found.spec.model_id == wanted.spec.model_id
+    assert torch.equal(found.members[0].dense.bias, wanted.members[0].dense.bias)
+
+
 def test_a_model_that_failed_leaves_everything_as_it_was(tmp_path, monkeypatch):
     add(write_case(tmp_path / "good", KIND))
     before = files_of(home() / "models")

@@ -92,11 +92,11 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(fast, tmp_path, monkeypatch):
     def stop(line):
         raise KeyboardInterrupt(line)
 
-    monkeypatch.setattr("models.profile_task._say", stop)
+    monkeypatch.setattr("models.profile_task.say_at_once", stop)
     with pytest.raises(KeyboardInterrupt, match="pass 1/2"):
         train(tmp_path / "cut", tmp_path / "work", 1, recipe=recipe)
     lines = []
-    monkeypatch.setattr("models.profile_task._say", lines.append)
+    monkeypatch.setattr("models.profile_task.say_at_once", lines.append)
     again = train(tmp_path / "cut", tmp_path / "work", 1, recipe=recipe)
     assert [line.partition(",")[0] for line in lines] == [f"{NAME} member 0: pass 2/2"]
     assert (again / "member-0.safetensors").read_bytes() == (whole / "member-0.safetensors").read_bytes()

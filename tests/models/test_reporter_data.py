@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.augment import reversed_codes
 from models.binding_data import canonical_kmers, shares_kmer
 from models.reporter_data import Elements, _parted, clusters_of, read_lentimpra, read_retina
-from models.reporter_task import reversed_codes
 from models.shuffle import codes_of
 
 

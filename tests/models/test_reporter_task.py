@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from models import reporter_train
+from models.augment import reversed_codes
 from models.kmer import KmerModel
 from models.reporter_data import Elements, Parts
 from models.reporter_task import (
@@ -17,7 +18,6 @@ from models.reporter_task import (
     answers_of,
     constructs,
     kept_columns,
-    reversed_codes,
     standardised,
 )
 from models.reporter_train import fit_words, word_counts

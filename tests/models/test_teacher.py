@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from models.adapters.dragonn import DragoNN
+from models.augment import reversed_codes
 from models.loop import Schedule, fit
-from models.reporter_task import constructs, reversed_codes
+from models.reporter_task import constructs
 from models.residual import Residual
 from models.shuffle import N_CODE
 from models.teacher import TeacherTask, digest_of, invented, lesson, take_over, taught
