@@ -12,9 +12,9 @@ from app.view import View
 from genome.errors import UserError
 from genome.sequence import Sequence
 from interpret import trust, wording
+from interpret.attribution import Attribution
 from interpret.background import Rank
 from interpret.background_build import MAX_N
-from interpret.integrated_gradients import Attribution
 from interpret.motifs import MotifCall
 from interpret.trust import Check, Headline
 from interpret.wording import Interval, Reading

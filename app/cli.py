@@ -21,6 +21,10 @@ if TYPE_CHECKING:  # imported where they are needed, so that --help answers at o
     from genome.locus import Locus, Variant
     from models.core import ModelSpec
 
+# Written out so that --help answers at once; a test compares them with interpret.methods.
+METHOD_NAMES = ("ig", "gradient")
+BASELINE_NAMES = ("uniform", "zeros", "shuffled")
+
 
 def main(arguments: Seq[str] | None = None) -> int:
     """Runs one command; a person's mistake ends in one sentence on standard error and exit code 2."""
@@ -96,7 +100,7 @@ def attribute(options: argparse.Namespace) -> int:
         }
         digest = compute.contig_digest(view, asker)
         export.write_file(out, writers[ending](view, found, contig_digest=digest))
-    if not found.converged:
+    if found.converged is False:
         print(f"cislens: the contributions do not add up (gap {found.relative_gap:.1%}).", file=sys.stderr)
     return 0
 
@@ -165,6 +169,7 @@ def _explained(options: argparse.Namespace, spec: ModelSpec, asker: Asker) -> Vi
     from app import compute
     from app.view import View
     from genome.sequence import clean_bases
+    from interpret.methods import METHODS
 
     if options.sequence is not None:
         if options.locus:
@@ -182,7 +187,13 @@ def _explained(options: argparse.Namespace, spec: ModelSpec, asker: Asker) -> Vi
             raise UserError("Say what to explain: --genome with --locus, or --sequence.")
         locus, edits = _place(options, asker.remote_allowed)
         view = View(spec.model_id, options.genome, locus, options.track, edits=edits)
-    return replace(view, baseline=options.baseline, seed=options.seed)
+    method = METHODS[options.method]
+    baseline = options.baseline or method.baselines[0]
+    if baseline not in method.baselines:
+        raise UserError(
+            f"--baseline {baseline} does not go with {method.words}; choose one of: {', '.join(method.baselines)}."
+        )
+    return replace(view, method=options.method, baseline=baseline, seed=options.seed)
 
 
 def _place(options: argparse.Namespace, remote_allowed: bool) -> tuple[Locus, tuple[Variant, ...]]:
@@ -252,7 +263,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--locus", help="1-based inclusive, at most 2,000 bp")
     sub.add_argument("--sequence", help="DNA letters instead of a locus")
     sub.add_argument("--track", required=True)
-    sub.add_argument("--baseline", choices=("uniform", "zeros", "shuffled"), default="uniform")
+    sub.add_argument("--method", choices=METHOD_NAMES, default="ig")
+    sub.add_argument("--baseline", choices=BASELINE_NAMES, help="the method's usual one unless given")
     sub.add_argument("--seed", type=int, default=0, help="of the shuffles")
     sub.add_argument("--out", required=True)
     sub.add_argument("--remote", action="store_true", help="allow sending the locus to the genome server")

@@ -23,10 +23,10 @@ from genome.home import folder, home, replaced
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
 from genome.source import Genome, MemoryGenome
-from interpret import background, integrated_gradients
+from interpret import background, integrated_gradients, methods
+from interpret.attribution import Attribution
 from interpret.background import Rank
 from interpret.effects import Effect, effect, window_activity
-from interpret.integrated_gradients import Attribution
 from interpret.motifs import MotifCall, name_seqlets
 from interpret.motifs import warm as warm_motifs
 from interpret.seqlets import seqlets
@@ -146,12 +146,13 @@ def attribution(view: View, asker: Asker) -> Attribution:
         )
     return cache().get(
         ("attribution", spec.model_id, *_place(view), view.edits, explained, view.method, view.baseline, view.seed),
-        lambda: integrated_gradients.attribute(
+        lambda: methods.attribute(
             _runner(spec, asker),
             spec,
             sequence(view, asker),
             view.locus,
             explained,
+            method=view.method,
             baseline=view.baseline,
             seed=view.seed,
             progress=asker.progress,

@@ -16,7 +16,8 @@ from app.figures.logos import caption_of
 from app.view import View
 from genome.errors import UserError
 from genome.home import is_writable, replaced
-from interpret.integrated_gradients import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Attribution
+from interpret.attribution import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Attribution
+from interpret.methods import BASELINE_WORDS, METHODS
 from models.core import ModelSpec, Prediction
 
 RESEARCH_USE = "For research use only; not for diagnosis or treatment."
@@ -69,6 +70,7 @@ def attribution_provenance(view: View, attribution: Attribution, *, contig_diges
         "points": attribution.points,
         "windows": attribution.rule,
         "gap": _finite(attribution.gap),
+        "note": attribution.note,
         "relative_gap": _finite(attribution.relative_gap),
         "denominator": _finite(attribution.denominator),
         "worst_window_gap": _finite(attribution.worst_gap),
@@ -223,7 +225,8 @@ def _finite(value: float) -> float | None:
 def caption(view: View, attribution: Attribution) -> str:
     """The line under a figure: which place, explained by what, how, and how well it adds up."""
     edits = f", {len(view.edits)} edit{'s' if len(view.edits) > 1 else ''}" if view.edits else ""
-    return f"{view.genome} {view.locus}{edits} · {caption_of(attribution)} · gap {attribution.relative_gap:.2%}"
+    gap = f" · gap {attribution.relative_gap:.2%}" if attribution.converged is not None else ""
+    return f"{view.genome} {view.locus}{edits} · {caption_of(attribution)}{gap}"
 
 
 def methods_paragraph(view: View, spec: ModelSpec, attribution: Attribution | None) -> str:
@@ -237,15 +240,16 @@ def methods_paragraph(view: View, spec: ModelSpec, attribution: Attribution | No
     if view.edits:
         parts.append(f"The sequence was edited: {'; '.join(str(edit) for edit in view.edits)}.")
     if attribution is not None:
-        references = {
-            "uniform": "a uniform reference (0.25 for each base)",
-            "zeros": "an all-zero reference",
-            "shuffled": f"20 dinucleotide-preserving shuffles (seed {attribution.seed})",
-        }
+        method, compared = METHODS[view.method], BASELINE_WORDS[attribution.baseline]
+        seed = f" (seed {attribution.seed})" if compared.seeded else ""
+        points = f", Gauss-Legendre quadrature with up to {attribution.points} points" if attribution.points else ""
         parts.append(
-            f"Contributions are integrated gradients (Sundararajan et al. 2017) from {references[attribution.baseline]}, "
-            f"Gauss-Legendre quadrature with up to {attribution.points} points; {attribution.rule} "
-            f"The completeness gap is {attribution.relative_gap:.2%} of the difference"
-            f"{'' if attribution.converged else ', above the tolerance: they do not add up'}."
+            f"Contributions were computed by {method.words} ({method.source}) from {compared.long}{seed}{points}; "
+            f"{attribution.rule}{f' {attribution.note}' if attribution.note else ''}"
         )
+        if attribution.converged is not None:
+            parts.append(
+                f"The completeness gap is {attribution.relative_gap:.2%} of the difference"
+                f"{'' if attribution.converged else ', above the tolerance: they do not add up'}."
+            )
     return " ".join(parts)

@@ -20,10 +20,10 @@ from app.figures.tracks import drawable
 from app.view import PASTED, Beside, View
 from genome.errors import UserError
 from interpret import background
+from interpret.attribution import Attribution
 from interpret.background import Background, Rank
 from interpret.background_build import MAX_N
 from interpret.effects import Effect
-from interpret.integrated_gradients import Attribution
 from models import registry
 from models.core import ModelSpec, Prediction, Track
 from models.intervals import Band

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.resolve import MAX_LOCUS
-from interpret.integrated_gradients import BASELINES, Baseline
+from interpret.methods import METHODS
 from models.core import Reduce
 
 VERSION = 1
@@ -20,7 +20,6 @@ MAX_LINKED_BASES = 2_000
 MAX_EDITS = 50
 MAX_SEED = 2**31 - 1
 PASTED = "pasted"
-METHODS = {"ig": "integrated gradients"}
 # How the bins of a window become the one number that is explained; "mean" stands for a track's usual one.
 REDUCTIONS: dict[Reduce, str] = {
     "mean": "mean over the window",
@@ -64,7 +63,7 @@ class View:
         track: the track that is explained.
         edits: changes to the bases, sorted.
         method: key of METHODS.
-        baseline: reference of the method.
+        baseline: what the method compares the sequence with, one of its own.
         seed: of the shuffles.
         bases: a pasted sequence of at most 2,000 letters; empty otherwise.
         stored: digest of a longer pasted sequence kept on this server; empty otherwise.
@@ -79,7 +78,7 @@ class View:
     contig: str = ""
     edits: tuple[Variant, ...] = ()
     method: str = "ig"
-    baseline: Baseline = "uniform"
+    baseline: str = "uniform"
     seed: int = 0
     bases: str = field(default="", repr=False)
     stored: str = ""
@@ -103,8 +102,13 @@ class View:
             raise UserError(
                 f"{self.locus} is {self.locus.length:,} bp long; at most {MAX_LOCUS:,} bp can be shown at once."
             )
-        if self.method not in METHODS or self.baseline not in BASELINES:
-            raise UserError(f"The method or reference in this link is unknown; references are {', '.join(BASELINES)}.")
+        if self.method not in METHODS:
+            raise UserError(f"The method in this link is unknown; it can be {', '.join(METHODS)}.")
+        known = METHODS[self.method].baselines
+        if self.baseline not in known:
+            raise UserError(
+                f"The reference in this link does not go with {METHODS[self.method].words}; it can be {', '.join(known)}."
+            )
         if self.reduce not in REDUCTIONS:
             raise UserError(f"What this link explains is unknown; it can be {', '.join(REDUCTIONS)}.")
         if not 0 <= self.seed <= MAX_SEED:
@@ -126,6 +130,11 @@ class View:
     def without_edit(self, edit: Variant) -> View:
         """The view with one edit undone."""
         return replace(self, edits=tuple(e for e in self.edits if e != edit))
+
+    def with_method(self, method: str) -> View:
+        """The view explained by another method, with the same reference where that method knows it."""
+        known = METHODS[method].baselines
+        return replace(self, method=method, baseline=self.baseline if self.baseline in known else known[0])
 
     def to_query(self) -> dict[str, str]:
         """The parameters of the link, written in full: a later default never changes an old link."""
@@ -179,7 +188,7 @@ def from_query(query: Mapping[str, str]) -> View:
         track=query["track"],
         edits=_edits(query.get("edits", ""), locus.chrom),
         method=query["method"],
-        baseline=query["baseline"],  # type: ignore[arg-type]  # checked by View
+        baseline=query["baseline"],
         seed=int(query["seed"]),
         bases=_unpacked(query["bases"]) if query.get("bases") else "",
         stored=query.get("stored", ""),

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from genome.locus import Locus
-from interpret.integrated_gradients import attribute
+from interpret.methods import attribute
 from models import registry
 from models.core import Target
 from models.engine import Engine

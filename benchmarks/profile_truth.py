@@ -16,7 +16,7 @@ import numpy.typing as npt
 from genome.locus import Locus
 from genome.sandbox import Element, elements, sandbox_genome
 from genome.sandbox_reads import READS_PER_ACTIVITY, bound_sites
-from interpret.integrated_gradients import attribute
+from interpret.methods import attribute
 from models import registry
 from models.core import ModelSpec, Target
 from models.engine import Engine, Runner

@@ -22,8 +22,9 @@ from torch import Tensor, nn
 
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret.integrated_gradients import attribute, reference_windows
+from interpret.methods import attribute
 from interpret.motifs import name_seqlets, warm
+from interpret.references import reference_windows
 from interpret.seqlets import Seqlet
 from models import registry
 from models.core import Model, ModelSpec, Target, Track

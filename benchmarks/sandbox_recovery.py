@@ -15,8 +15,8 @@ from typing import Any
 from benchmarks.motif_recovery import is_ctcf, is_ets
 from genome.locus import Locus
 from genome.sandbox import Site, sandbox_genome, sites
-from interpret.integrated_gradients import attribute
 from interpret.jaspar import Motif
+from interpret.methods import attribute
 from interpret.motifs import name_seqlets
 from interpret.seqlets import seqlets
 from models import registry

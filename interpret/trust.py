@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genome.errors import UserError
-from interpret.integrated_gradients import Attribution
+from interpret.attribution import Attribution
 from interpret.wording import SIMPLE_SHARE, Interval, Reading, Said, digits_for, first_sentence, reading
 from interpret.wording import signed as signed
 from models.core import Prediction
@@ -147,7 +147,8 @@ def checks(
     """
     row = []
     if attribution is not None:
-        row.append(_adds_up(attribution))
+        if attribution.converged is not None:
+            row.append(_adds_up(attribution))
         if len(attribution.strands) == 2:
             row.append(_strands(attribution))
     if len(found.members) > 1:

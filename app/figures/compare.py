@@ -8,7 +8,7 @@ import numpy as np
 
 from app.figures.logos import LetterRow, Palette, letters_svg
 from genome.locus import Variant
-from interpret.integrated_gradients import Attribution
+from interpret.attribution import Attribution
 
 AROUND = 15  # bp shown on either side of the edits
 MOST_COLUMNS = 400

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures.logos import PALETTES
-from interpret.integrated_gradients import Attribution
+from interpret.attribution import Attribution
 from models.core import Prediction
 
 # Outlines in a unit square, one closed polygon per base; None lifts the pen. Drawn for this project.

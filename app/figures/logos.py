@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genome.sequence import BASES, Sequence
-from interpret.integrated_gradients import Attribution
+from interpret.attribution import Attribution
+from interpret.methods import in_words
 from interpret.motifs import MotifCall
 
 Float = npt.NDArray[np.floating]
@@ -171,12 +172,8 @@ def caption_of(attribution: Attribution) -> str:
     """One line that pins a picture of contributions: model, track, method, reference, seed, strands."""
     spec = attribution.spec
     unit = spec.tracks[spec.track_index(attribution.target.track)].unit
-    seed = f", seed {attribution.seed}" if attribution.baseline == "shuffled" else ""
     strands = "mean of both strands" if len(spec.strands) == 2 else "forward strand as given"
-    return (
-        f"{spec.model_id} · {attribution.target.track} ({unit}) · {attribution.method}, reference "
-        f"{attribution.baseline}{seed}, {attribution.points} points · {strands}"
-    )
+    return f"{spec.model_id} · {attribution.target.track} ({unit}) · {in_words(attribution)} · {strands}"
 
 
 def publication_logo(

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from genome.genes import Gene
 from genome.locus import Locus
 from genome.sequence import Sequence as Bases
-from interpret.integrated_gradients import Attribution
+from interpret.attribution import Attribution
+from interpret.methods import BASELINE_WORDS, short_name
 from interpret.motifs import MotifCall
 from models.core import Prediction
 from models.intervals import Band
@@ -22,7 +23,6 @@ Values = npt.NDArray[Any]
 
 MAX_BINS = 20_000
 BLUE, GREY, ORANGE, DARK = "#0072B2", "#94a3b8", "#E69F00", "#334155"
-SHORT_BASELINE = {"uniform": "uniform reference", "zeros": "zero reference", "shuffled": "shuffled references"}
 
 
 def predicted(prediction: Prediction, track: str, band: Band | None = None) -> list[Track]:
@@ -40,7 +40,7 @@ def contributions(attribution: Attribution, locus: Locus) -> Track:
         "id": "contributions",
         "kind": "letters",
         "name": "Contributions",
-        "note": f"{track.name}, IG, {SHORT_BASELINE[attribution.baseline]}",
+        "note": f"{track.name}, {short_name(attribution)}, {BASELINE_WORDS[attribution.baseline].short}",
         "start": locus.start,
         "values": values,
         "bases": bases,

@@ -14,7 +14,7 @@ from app.screens import state
 from app.view import View
 from app.widgets import problem, text
 from genome.errors import UserError
-from interpret.integrated_gradients import Attribution
+from interpret.attribution import Attribution
 
 Content = Callable[[], bytes | str]
 

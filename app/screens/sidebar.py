@@ -11,20 +11,15 @@ from app.export import RESEARCH_USE
 from app.screens import state
 from app.screens.beside import name_of as beside_name
 from app.side_by_side import choices
-from app.view import MAX_SEED, METHODS, PASTED, REDUCTIONS, Beside, View
+from app.view import MAX_SEED, PASTED, REDUCTIONS, Beside, View
 from app.widgets import UNITS, text
 from genome import catalog
 from genome.locus import parse_locus
-from interpret.integrated_gradients import BASELINES, N_SHUFFLES
+from interpret.methods import BASELINE_WORDS, METHODS
 from models import registry
 from models.core import ModelSpec
 
 NOTHING = "nothing"
-_BASELINE_NAMES = {
-    "uniform": "uniform (each base ¼)",
-    "zeros": "zeros",
-    "shuffled": f"{N_SHUFFLES} shuffles (dinucleotides kept)",
-}
 
 
 def show(view: View) -> None:
@@ -48,25 +43,29 @@ def show(view: View) -> None:
         st.selectbox(
             "Explain with",
             list(METHODS),
-            format_func=lambda m: METHODS[m].capitalize(),
+            format_func=lambda m: METHODS[m].words.capitalize(),
             key="method",
-            help="Shares the prediction out among the bases: what each one adds on the way from the reference to here.",
+            on_change=_changed,
+            args=(view, "method"),
+            help="  \n".join(f"**{text(m.words.capitalize())}.** {text(m.question)}" for m in METHODS.values()),
         )
+        method = METHODS[view.method]
         st.selectbox(
             "Reference",
-            BASELINES,
-            format_func=_BASELINE_NAMES.__getitem__,
+            method.baselines,
+            format_func=lambda b: BASELINE_WORDS[b].choice,
             key="baseline",
             on_change=_changed,
             args=(view, "baseline"),
+            disabled=len(method.baselines) == 1,
             help="What the sequence is compared with. Uniform: a quarter of each base everywhere. Zeros: no base at all, "
             "as in many papers. Shuffles: the same bases in another order; slower, and it depends on the seed.",
         )
-        if view.baseline == "shuffled":
+        if BASELINE_WORDS[view.baseline].seeded:
             st.number_input("Seed", 0, MAX_SEED, key="seed", on_change=_changed, args=(view, "seed"))
         st.selectbox("Letter colours", ["safe", "classic"], format_func=_palette_name, key="palette")
         strands = "both strands" if len(spec.strands) > 1 else "forward strand"
-        seed = f" · seed {view.seed}" if view.baseline == "shuffled" else ""
+        seed = f" · seed {view.seed}" if BASELINE_WORDS[view.baseline].seeded else ""
         st.caption(f"Read on {strands}{seed}")
         with st.popover("About this model", width="stretch"):
             st.markdown(spec.card or text(spec.origin) or "This model has no card.")
@@ -166,6 +165,8 @@ def _changed(view: View, key: str) -> None:
         view = replace(view, model=value, track=view.track if view.track in names else names[0], reduce="mean")
     elif key == "track":
         view = replace(view, track=value, reduce="mean")
+    elif key == "method":
+        view = view.with_method(value)
     elif key == "beside":
         view = replace(view, beside=None if value == NOTHING else value)
     else:

@@ -16,7 +16,8 @@ from app.view import View
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from interpret.integrated_gradients import Attribution, attribute
+from interpret.attribution import Attribution
+from interpret.methods import attribute
 from models.core import Target
 from models.predict import predict
 from tests.toy_models import WINDOW, Curved, random_bases, toy_engine, toy_model
@@ -75,7 +76,7 @@ def by_place(found: Attribution) -> dict[int, tuple[str, float]]:
 
 PROVENANCE = {
     "software", "model_id", "members", "strand_rule", "genome", "contig_digest", "locus", "edits", "use",
-    "track", "unit", "explained", "method", "baseline", "seed", "points", "windows",
+    "track", "unit", "explained", "method", "baseline", "seed", "points", "windows", "note",
     "gap", "relative_gap", "denominator", "worst_window_gap", "converged", "convergence_rule",
 }  # fmt: skip
 

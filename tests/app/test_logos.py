@@ -22,8 +22,8 @@ from app.figures.logos import (
 )
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret.integrated_gradients import attribute
 from interpret.jaspar import Motif
+from interpret.methods import attribute
 from interpret.motifs import MotifCall
 from interpret.seqlets import Seqlet
 from models.core import Target

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.view import MAX_LOCUS, PASTED, REDUCTIONS, Beside, View, from_query, is_link
 from genome.errors import UserError
 from genome.locus import Locus, Variant
-from interpret.integrated_gradients import BASELINES
+from interpret.methods import METHODS
 
 alleles = st.text("ACGTN", max_size=12)
 
@@ -25,6 +25,7 @@ def views(draw):
         st.lists(st.tuples(st.integers(1, 10**9), alleles, alleles).filter(lambda e: e[1] != e[2]), max_size=6)
     )
     pasted = draw(st.sampled_from(["", "bases", "stored"]))
+    method = draw(st.sampled_from(list(METHODS)))
     return View(
         model=f"tf-binding-{draw(st.from_regex(r'[0-9a-f]{12}', fullmatch=True))}",
         genome=PASTED if pasted else draw(st.sampled_from(["hg38", "sandbox", "sacCer3"])),
@@ -32,7 +33,8 @@ def views(draw):
         locus=locus,
         track=draw(st.sampled_from(["CTCF binding", "PU.1 binding", "counts (log)", "K562: DNase + x"])),
         edits=tuple(Variant(chrom, *edit) for edit in edits),
-        baseline=draw(st.sampled_from(BASELINES)),
+        method=method,
+        baseline=draw(st.sampled_from(METHODS[method].baselines)),
         seed=draw(st.integers(0, 2**31 - 1)),
         bases=draw(st.text("ACGTN", min_size=1, max_size=2000)) if pasted == "bases" else "",
         stored="ab" * 20 if pasted == "stored" else "",
@@ -48,6 +50,13 @@ def test_a_view_survives_its_link(view):
     query = dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
     assert from_query(query) == view
     assert is_link(query)
+
+
+@given(views(), st.sampled_from(list(METHODS)))
+def test_another_method_keeps_the_reference_it_knows(view, method):
+    changed = view.with_method(method)
+    assert changed.baseline in METHODS[method].baselines
+    assert changed.baseline == view.baseline or view.baseline not in METHODS[method].baselines
 
 
 GOOD = View("tf-binding-0123456789ab", "hg19", Locus("chr22", 99, 200), "CTCF binding").to_query()

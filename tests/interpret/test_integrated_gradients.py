@@ -9,7 +9,8 @@ from captum.attr import IntegratedGradients
 
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret.integrated_gradients import BASELINES, attribute
+from interpret.methods import attribute
+from interpret.references import BASELINES
 from models.core import Model, Target
 from tests.toy_models import WINDOW, Curved, Linear, random_bases, toy_engine, toy_model
 

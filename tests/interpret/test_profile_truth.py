@@ -8,7 +8,7 @@ import pytest
 from genome.locus import Locus
 from genome.sandbox import elements, sandbox_genome
 from genome.sandbox_reads import BACKGROUND_READS, READS_PER_ACTIVITY, bound_sites
-from interpret.integrated_gradients import attribute
+from interpret.methods import attribute
 from models import registry
 from models.core import Target
 from models.engine import Engine

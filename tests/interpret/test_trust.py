@@ -12,7 +12,7 @@ from genome.errors import UserError
 from genome.locus import Locus
 from genome.sequence import Sequence
 from interpret import trust
-from interpret.integrated_gradients import Attribution
+from interpret.attribution import Attribution
 from interpret.trust import HOW, Check, Headline, checks, correlation, headline, sentence, signed
 from models.core import Prediction, Target
 from models.shift import Verdict

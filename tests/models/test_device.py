@@ -8,7 +8,8 @@ import torch
 
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret.integrated_gradients import BASELINES, attribute
+from interpret.methods import attribute
+from interpret.references import BASELINES
 from models import registry
 from models.core import Target
 from models.engine import Engine

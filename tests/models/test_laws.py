@@ -12,7 +12,9 @@ import torch
 from genome.catalog import open_genome
 from genome.locus import Locus
 from genome.sequence import Sequence, one_hot, reverse_complement
-from interpret.integrated_gradients import ABSOLUTE_TOLERANCE, MOST_POINTS, RELATIVE_TOLERANCE, Attribution, attribute
+from interpret.attribution import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Attribution
+from interpret.integrated_gradients import MOST_POINTS
+from interpret.methods import attribute
 from models import registry
 from models.core import Model, Target
 from models.engine import Engine, Pace
