@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile(
+    "cislens", deadline=None
+)  # a law is about numbers: how long it takes says how busy the machine is
+settings.load_profile("cislens")
 
 _KEPT = {"CISLENS_DATA", "CISLENS_DEVICE", "CISLENS_CHROMIUM", "CISLENS_NO_SKIPS", "CISLENS_SCREENSHOT"}
 _KEPT |= {"CISLENS_TEST_PATIENCE"}
