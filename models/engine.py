@@ -330,9 +330,16 @@ def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds:
 
     Every size is timed at least twice, in rounds, and its best time counts: a busy moment must not decide. Sizes whose
     turn would take more than a quarter of ``seconds``, or that do not fit the memory, are left out. Among those within
-    15 % of the fastest the largest wins, because each batch also costs a little by itself.
+    15 % of the fastest the largest wins, because each batch also costs a little by itself. A window that alone takes
+    longer than ``seconds`` (some hundred thousand bp) is passed through once and asked one at a time.
     """
-    _time_pass(model, _random_windows(1, model, device), gradient=gradient)  # sets things up, does not count
+    try:
+        first = _time_pass(model, _random_windows(1, model, device), gradient=gradient)  # sets things up as well
+    except torch.OutOfMemoryError:
+        _free(device)
+        first = 0.0  # it is told below
+    if first > seconds:
+        return Pace(1, first)
     best: dict[int, float] = {}
     until = time.perf_counter() + seconds
     rounds = 0
