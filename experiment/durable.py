@@ -107,7 +107,7 @@ def launch(path: Path, count: Callable[[str], int], one: Callable[[str, int], No
         "log_level": "WARNING",
         "enable_otlp": False,
         "conductor_key": None,
-        "notification_listener_polling_interval_sec": 5.0,
+        "notification_listener_polling_interval_sec": 1.0,
     }
     DBOS(config=config)
     logging.getLogger("dbos").addFilter(_is_news)

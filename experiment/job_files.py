@@ -148,8 +148,9 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
         with path.open("rb") as handle:
             if handle.read(4) != b"PK\x03\x04":
                 raise ValueError("it is no archive of arrays")
-        with np.load(path, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
+            handle.seek(0)
+            with np.load(handle, allow_pickle=False) as found:
+                return {name: found[name] for name in found.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             "A file of this job is damaged or is no table of numbers; remove the job and start it again."
