@@ -17,6 +17,7 @@ from experiment.estimate import Cost
 from experiment.job_status import Job
 from genome.errors import UserError
 from genome.locus import Locus
+from interpret.integrated_gradients import COVER
 from models import registry
 from models.core import ModelSpec
 
@@ -95,10 +96,9 @@ def cost(asked: Asked, asker: Asker, *, wait: bool) -> Cost | None:
     key = ("cost", spec.model_id, asked.kind == "letters")
     if not wait and spec.input_length > _QUICK_WINDOW and not compute.cache().holds(key):
         return None
-    run = compute.engine().runner(spec.model_id, session=asker.session)
     measured: Cost = compute.cache().get(
         key,
-        lambda: estimate.measure(run, spec, gradient=asked.kind == "letters", progress=asker.progress),
+        lambda: estimate.measure(compute.engine(), spec, gradient=asked.kind == "letters", progress=asker.progress),
         wait=asker.wait,
     )
     return measured
@@ -120,7 +120,9 @@ def expected(asked: Asked, cost: Cost, asker: Asker) -> str:
         return estimate.sentence(
             now, passes, f"{passes:,} passes at least (more where contributions do not add up yet)"
         )
-    return estimate.sentence(now, passes, f"3 x {asked.region.length:,} positions")
+    cover = 1 if asked.view.locus.length <= spec.input_length else COVER
+    each = f" in {cover} windows each" if cover > 1 else ""
+    return estimate.sentence(now, passes, f"3 x {asked.region.length:,} positions{each}")
 
 
 def start(asked: Asked, asker: Asker) -> Job:

@@ -9,7 +9,7 @@ import numpy as np
 from experiment.job_status import duration
 from genome.errors import UserError
 from models.core import ModelSpec
-from models.engine import Progress, Runner
+from models.engine import Engine, Progress
 from models.footprint import Footprint
 from models.tensor_files import free_bytes
 
@@ -39,12 +39,12 @@ class Cost:
         return int(_MARGIN * self.bytes) + self.beside + _BESIDE_BYTES
 
 
-def measure(run: Runner, spec: ModelSpec, *, gradient: bool, progress: Progress | None = None) -> Cost:
-    """Measures one pass (forward, and back where gradients are needed) through one random window."""
+def measure(engine: Engine, spec: ModelSpec, *, gradient: bool, progress: Progress | None = None) -> Cost:
+    """The engine's pace, and the memory of one pass (forward, and back where gradients are needed)."""
     bases = np.random.default_rng(0).integers(0, 4, spec.input_length)
     x = (bases[None] == np.arange(4)[:, None]).astype(np.float32)[None]
-    seconds, held = run(Footprint(gradient=gradient), (x,), progress)
-    return Cost(float(seconds[0]), int(held[0]))
+    (held,) = engine.run(spec.model_id, Footprint(gradient=gradient), (x,), progress=progress)
+    return Cost(engine.pace(spec.model_id, gradient=gradient).row_seconds, int(held[0]))
 
 
 def now(cost: Cost, beside: int) -> Cost:
@@ -73,8 +73,11 @@ def sentence(cost: Cost, passes: int, what: str) -> str:
         passes: how many there are.
         what: how they come about, e.g. ``3 x 200 positions``.
     """
-    pace = f"{cost.seconds:.0f} s" if cost.seconds >= 10 else f"{cost.seconds:.2g} s"
-    return f"About {pace} a pass, {what}: about {duration(passes * cost.seconds)}; needs about {gigabytes(cost.needed)} of memory."
+    return f"About {_pace(cost.seconds)} a pass, {what}: about {duration(passes * cost.seconds)}; needs about {gigabytes(cost.needed)} of memory."
+
+
+def _pace(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
 
 
 def gigabytes(count: int) -> str:

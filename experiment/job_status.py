@@ -100,7 +100,7 @@ def _said(order: Order, status: Status, times: list[float], share: float) -> str
         return f"Stopped after {done}; started again it goes on from there."
     steps = [after - before for before, after in zip(sorted(times), sorted(times)[1:], strict=False)]
     if not steps:
-        return f"{done}. {order.said}".strip()
+        return f"{done}."
     left = statistics.median(steps) * (order.slices - len(times) - share)
     return f"{done}, about {duration(max(left, 1.0))} left."
 

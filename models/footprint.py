@@ -1,8 +1,7 @@
-"""How long one pass takes and how much memory it holds at once: measured on the device, before a long job is begun."""
+"""How much memory one pass holds at once: measured on the device, before a long job is begun."""
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,31 +17,25 @@ from models.core import Model
 
 @dataclass(frozen=True)
 class Footprint:
-    """What one window costs: (n, 4, window) -> seconds (n,) of all components, and bytes (n,) that one batch holds at once.
+    """What one window costs: (n, 4, window) -> bytes (n,) that one batch of such windows holds at once.
 
-    Only the first component is run: the others take as long, and their memory is free again before the next.
+    Only the first component is run: the memory of one is free again before the next.
     """
 
     gradient: bool = False
     passes: int = 1
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
-        measured = [self._measure(model, batch, x[None]) for x in rows[0]]
-        seconds, most = zip(*measured, strict=True)
-        return torch.tensor(seconds, dtype=torch.float64), torch.tensor(most, dtype=torch.float64)
+        most = [batch * self._measure(model, x[None]) for x in rows[0]]
+        return (torch.tensor(most, dtype=torch.float64),)
 
-    def _measure(self, model: Model, batch: int, x: Tensor) -> tuple[float, float]:
-        with Held():  # the first entrance ever loads a second's worth of modules, which no later pass pays for
-            x = x.clone().requires_grad_(self.gradient)
-        start = time.perf_counter()
+    def _measure(self, model: Model, x: Tensor) -> int:
+        x = x.clone().requires_grad_(self.gradient)
         with Held() as held:
             y = model.component(x, *model.components[0])
             if self.gradient:
                 torch.autograd.grad(y.sum(), x)
-        if x.device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds = (time.perf_counter() - start) * len(model.components)
-        return seconds, float(batch * (held.most + x.nbytes))
+        return held.most + x.nbytes
 
 
 class Held(TorchDispatchMode):

@@ -18,8 +18,10 @@ from app.view import View
 from experiment import job_files, jobs
 from experiment.job_files import Order
 from genome.errors import UserError
+from genome.home import home
 from genome.locus import Locus, Variant
 from models import registry
+from tests.experiment import far
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 ASKER = Asker(session="test")
@@ -202,3 +204,41 @@ def test_what_does_not_fit_the_memory_is_refused_before_it_is_begun(monkeypatch)
     cost = compute_jobs.cost(asked, ASKER, wait=True)
     with pytest.raises(UserError, match=r"needs about .* GB and this server has 0.1 GB free"):
         compute_jobs.expected(asked, cost, ASKER)
+
+
+def test_jobs_stand_behind_everything_interactive(monkeypatch) -> None:
+    given: dict[str, object] = {}
+    monkeypatch.setattr(jobs, "launch", lambda runner, *, max_bytes: given.update(runner=runner, room=max_bytes()))
+
+    class Recorded:
+        def runner(self, model_id: str, **how: object) -> dict[str, object]:
+            return {"model_id": model_id, **how}
+
+    monkeypatch.setattr(compute, "engine", Recorded)
+    compute_jobs.launch()
+    assert given["runner"]("simple") == {"model_id": "simple", "session": "jobs", "priority": "batch"}
+    assert given["room"] == 5_000_000_000
+
+
+def test_a_window_of_196608_is_predicted_at_the_ends_of_a_chromosome_and_explained_by_a_job(
+    page: AppTest, queue: None, monkeypatch
+) -> None:
+    monkeypatch.setenv("CISLENS_ARCHITECTURES", far.PATH)
+    far.write_far(home() / "models")
+    spec = registry.spec("far")
+    wanted = View(spec.model_id, "sandbox", Locus("sb1", 100, 140), "track 1")
+    for name, value in wanted.to_query().items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    assert "One window of 196,608 bp takes long: contributions are computed as a job." in everything(page)
+    assert "How long it takes is measured first" in everything(page)
+    page.button(key="start-mutagenesis").click().run()
+    assert not page.exception
+    assert "3 x 40 positions: about" in everything(page)
+    assert jobs.jobs() == []  # said first, begun when asked again
+    page.button(key="start-mutagenesis").click().run()
+    assert not page.exception
+    (job,) = jobs.jobs()
+    assert finished(job.digest).error == ""
+    assert np.isfinite(compute_jobs.values(job)["effects"]).all()

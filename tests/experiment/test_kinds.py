@@ -19,6 +19,7 @@ from models import registry
 from models.core import Target
 from models.engine import Engine
 from tests.app.toy_folders import PATHS, write_cells
+from tests.experiment import far
 from tests.models.folders import write_case
 from tests.toy_models import WINDOW, Curved, Linear, random_bases, toy_engine, toy_model
 
@@ -193,3 +194,17 @@ def test_the_passes_that_are_foretold_are_those_that_are_made(engine) -> None:
             long_mutagenesis.run_slice(work, index)
         foretold = long_mutagenesis.passes(parameters, bases)
         assert sum(made) == pytest.approx(foretold, rel=0.02)
+
+
+def test_letters_of_a_long_window_add_up_within_one_slice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CISLENS_ARCHITECTURES", far.PATH)
+    monkeypatch.setenv("CISLENS_MODELS", str(tmp_path))
+    far.write_far(tmp_path)
+    engine = Engine(registry.load)
+    parameters, bases = asked("far", "track 0", 1000, 5000, baseline="uniform", seed=0)
+    assert long_letters.slices(parameters, bases) == 1
+    assert long_letters.passes(parameters, bases) == 8
+    found = run(long_letters.KIND, parameters, bases, engine)
+    assert found["values"].shape == (4000,)
+    assert bool(found["converged"])
+    assert np.abs(found["values"]).max() > 0
