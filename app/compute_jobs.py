@@ -25,6 +25,10 @@ JobKind = Literal["letters", "mutagenesis"]
 KINDS: tuple[JobKind, ...] = ("letters", "mutagenesis")
 NAMES: dict[str, str] = {"letters": "contributions", "mutagenesis": "every substitution"}
 _KINDS = {"letters": long_letters, "mutagenesis": long_mutagenesis}
+_WANTED: dict[str, set[str]] = {
+    "letters": {"values", "positions", "converged", "worst_gap"},
+    "mutagenesis": {"effects", "codes", "positions"},
+}
 _QUICK_WINDOW = 20_000  # bp; one pass through a shorter window is measured while somebody waits
 # Raise it when a kind's numbers change: old results are then another job's.
 _RULE = 1
@@ -184,7 +188,10 @@ def values(job: Job) -> dict[str, npt.NDArray[Any]]:
     Raises:
         UserError: when a file of it is damaged.
     """
-    return jobs.arrays(job.digest)
+    found = jobs.arrays(job.digest)
+    if not _WANTED[job.order.kind] <= set(found):
+        raise UserError("The result of this job was damaged; remove the job and start it again.")
+    return found
 
 
 def mean_effects(values: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:

@@ -277,7 +277,10 @@ def _finish(here: _Here, digest: str) -> None:
 def _together(order: Order) -> Arrays:
     paths = (job_files.slice_path(order.digest, index) for index in range(order.slices))
     parts = [job_files.read_arrays(path) if path.is_file() else None for path in paths]
-    return kind_of(order.kind).finish(order.parameters, job_files.bases_of(order), parts)
+    try:
+        return kind_of(order.kind).finish(order.parameters, job_files.bases_of(order), parts)
+    except (KeyError, IndexError, ValueError) as error:  # a slice that this kind did not write
+        raise UserError("A part of this job was damaged; remove the job and start it again.") from error
 
 
 def _progress(here: _Here, digest: str) -> Callable[[float], None]:

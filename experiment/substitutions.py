@@ -32,24 +32,20 @@ class Scalars:
 
 @dataclass(frozen=True)
 class Substituted:
-    """The scalar with each other base at one position: rows (n, 4, window) and (n,) -> (n, components, 3).
+    """The scalar with another base at one position: rows (n, 4, window), (n,) and (n,) -> (n, components).
 
-    The three are the bases that follow the one that stands there in the order A, C, G, T, round again.
+    The second column is the position, the third which of the other bases: 0, 1, 2 for those that follow the one that
+    stands there in the order A, C, G, T, round again. One row is one pass, so that whoever waits for the device waits
+    for one.
     """
 
     target: Target
-    passes: int = 3
+    passes: int = 1
     gradient: bool = False
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
-        x, position = rows
-        per_call = max(1, batch // 3)
-        parts = []
-        for some, where in zip(x.split(per_call), position.split(per_call), strict=True):
-            changed = _changed(some, where)
-            values = torch.cat([_scalars(model, self.target, part) for part in changed.split(batch)])
-            parts.append(values.reshape(len(some), 3, -1).transpose(1, 2))
-        return (torch.cat(parts),)
+        parts = zip(*(column.split(batch) for column in rows), strict=True)
+        return (torch.cat([_scalars(model, self.target, _changed(*part)) for part in parts]),)
 
 
 def effects(
@@ -78,23 +74,22 @@ def effects(
     own = x[0][:, positions].argmax(axis=0)  # (n,)
     known = x[0][:, positions].any(axis=0)
     before = run(Scalars(target), (x,))[0][0]  # (components,)
-    values = run(Substituted(target), (np.broadcast_to(x, (n, *x.shape[1:])), positions), progress)[0]
+    where, turns = np.repeat(positions, 3), np.tile(np.arange(3), n)
+    values = run(Substituted(target), (np.broadcast_to(x, (3 * n, *x.shape[1:])), where, turns), progress)[0]
+    values = values.reshape(n, 3, -1)
     found = np.zeros((len(before), 4, n), dtype=np.float32)
     for turn in range(3):
-        found[:, (own + 1 + turn) % 4, np.arange(n)] = np.where(known[:, None], values[:, :, turn] - before, 0).T
+        found[:, (own + 1 + turn) % 4, np.arange(n)] = np.where(known[:, None], values[:, turn] - before, 0).T
     return found
 
 
-def _changed(x: Tensor, position: Tensor) -> Tensor:
-    """(n, 4, window), (n,) -> (3 n, 4, window)."""
-    count = torch.arange(len(x), device=x.device)
-    own = x[count, :, position].argmax(1)  # (n,)
-    changed = x.repeat_interleave(3, dim=0)
-    each = torch.arange(3 * len(x), device=x.device)
-    turn = each % 3
-    where = position.repeat_interleave(3)
-    changed[each, :, where] = 0.0
-    changed[each, (own.repeat_interleave(3) + 1 + turn) % 4, where] = 1.0
+def _changed(x: Tensor, position: Tensor, turn: Tensor) -> Tensor:
+    """The windows with the base at ``position`` replaced: (n, 4, window)."""
+    each = torch.arange(len(x), device=x.device)
+    own = x[each, :, position].argmax(1)  # (n,)
+    changed = x.clone()
+    changed[each, :, position] = 0.0
+    changed[each, (own + 1 + turn) % 4, position] = 1.0
     return changed
 
 

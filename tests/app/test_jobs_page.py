@@ -113,6 +113,17 @@ def test_a_pickle_that_pretends_to_be_a_result_is_refused_on_the_page(page: AppT
     assert "no table of numbers" in everything(page)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_numbers_that_are_not_of_the_job_are_refused_on_the_page(page: AppTest, whole: bool) -> None:
+    digest = written("letters", {}, 2)
+    path = job_files.result_path(digest) if whole else job_files.slice_path(digest, 1)
+    job_files.write_arrays(path, {"x": np.zeros(3)})
+    page = jobs_page(page).run()
+    page.toggle(key=f"draw-{digest}").set_value(True).run()
+    assert not page.exception
+    assert "was damaged" in everything(page)
+
+
 def test_an_empty_page_says_where_jobs_come_from(page: AppTest) -> None:
     page = jobs_page(page).run()
     assert not page.exception

@@ -220,7 +220,7 @@ class Trap:
 def test_a_second_server_on_the_same_folder_takes_over_when_the_first_is_killed(own_home: Path) -> None:
     first = server(own_home, "serve")
     assert json.loads(first.stdout.readline()) == {"trouble": "", "notice": ""}
-    second = server(own_home, "start,parts=3,pause=2.0", "wait", "jobs")
+    second = server(own_home, "start,parts=3,pause=1.0", "wait", "jobs")
     assert "takes over" in json.loads(second.stdout.readline())["notice"]
     digest = json.loads(second.stdout.readline())["digest"]
     end = time.monotonic() + 60
@@ -238,7 +238,10 @@ def test_a_second_server_on_the_same_folder_takes_over_when_the_first_is_killed(
 def test_a_queue_that_cannot_be_opened_is_said_in_one_sentence(own_home: Path) -> None:
     (own_home / "jobs").mkdir()
     (own_home / "jobs" / "queue.sqlite").write_bytes(b"this is no database" * 100)
-    said = told(own_home)[0]["trouble"]
+    thread = jobs.launch(lambda model_id: None, max_bytes=lambda: 1)
+    thread.join(timeout=60)
+    said = jobs.trouble()
+    jobs.stop()
     assert said.startswith("Jobs cannot run on this server (")
     assert said.endswith("everything else works.")
     assert "\n" not in said
