@@ -13,7 +13,7 @@ from experiment.job_kinds import Kind, Work
 from experiment.stretch import Stretch
 from experiment.substitutions import effects
 from genome.sequence import codes_of
-from interpret.integrated_gradients import stride_of
+from interpret.integrated_gradients import _stride as letter_stride
 from models import registry
 from models.core import ModelSpec
 from models.tiling import Tiling, core_of, tile, windows
@@ -106,7 +106,7 @@ def _region(found: Stretch) -> tuple[int, int]:
 def _tiling(found: Stretch, spec: ModelSpec) -> Tiling:
     core = core_of(found.sequence, found.locus.start, found.locus.end)
     origin = int(found.sequence.positions[0])
-    return tile(core, window=spec.input_length, stride=stride_of(spec), origin=origin)
+    return tile(core, window=spec.input_length, stride=letter_stride(spec), origin=origin)
 
 
 def _inside(start: int, spec: ModelSpec, first: int, last: int) -> npt.NDArray[np.int64]:

@@ -184,7 +184,7 @@ def attribute(
         raise ValueError(f"{baseline=} is not one of {BASELINES}")
     track = spec.track_index(target.track)
     core = core_of(sequence, locus.start, locus.end)
-    tiling = tile(core, window=spec.input_length, stride=stride_of(spec), origin=int(sequence.positions[0]))
+    tiling = tile(core, window=spec.input_length, stride=_stride(spec), origin=int(sequence.positions[0]))
     x = windows(sequence.one_hot(), tiling)
     references = reference_windows(x, baseline, seed=seed)
     paths = _converged_paths(run, x, references, target, spec.tracks[track].sd, progress)
@@ -315,7 +315,7 @@ def _assemble(
     )
 
 
-def stride_of(spec: ModelSpec) -> int:
+def _stride(spec: ModelSpec) -> int:
     """A quarter of the window, or the next divisor of it."""
     divisors = [d for d in range(1, spec.input_length + 1) if spec.input_length % d == 0]
     return min(divisors, key=lambda d: (abs(d - spec.input_length / COVER), d))
