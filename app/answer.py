@@ -8,6 +8,7 @@ import numpy as np
 
 from app import compute, compute_shift
 from app.compute import Asker
+from app.limits import has_letters
 from app.view import View
 from genome.errors import UserError
 from genome.sequence import Sequence
@@ -71,7 +72,7 @@ def answer(view: View, asker: Asker) -> Answer:
     track = spec.track_index(view.track)
     shown = compute.shown_sequence(view, asker)
     prediction = compute.prediction(view, _part(asker, 0.0, 0.3))
-    explained = view.locus.length <= compute.MAX_LETTERS
+    explained = has_letters(spec, view.locus)
     attribution = compute.attribution(view, _part(asker, 0.3, 0.9)) if explained else None
     calls = compute.motif_calls(view, attribution, _part(asker, 0.9, 1.0)) if attribution is not None else ()
     found = trust.headline(prediction, track)
@@ -144,10 +145,14 @@ def _ranked(rank: Rank, how: Reading) -> str:
 
 def _notices(view: View, prediction: Prediction, shown: Sequence) -> tuple[str, ...]:
     notices = [prediction.rule]
-    if MAX_READABLE < view.locus.length <= compute.MAX_LETTERS:
+    if view.locus.length > MAX_READABLE and has_letters(prediction.spec, view.locus):
         notices.append("Where letters would be too narrow to read, bars in their colours stand for them: zoom in.")
     if view.locus.length > compute.MAX_LETTERS:
         notices.append(f"Letters are shown for up to {compute.MAX_LETTERS:,} bp: zoom in to see them.")
+    elif not has_letters(prediction.spec, view.locus):
+        notices.append(
+            f"One window of {prediction.spec.input_length:,} bp takes long: contributions are computed as a job."
+        )
     if shown.n_share > 0 and view.locus.start < 0:
         notices.append("The locus hangs off the chromosome's end; what lies beyond is N.")
     if shown.inserted.any():

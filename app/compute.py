@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from app.cache import Cache
+from app.limits import MAX_LETTERS as MAX_LETTERS
+from app.limits import refuse_letters
 from app.settings import cache_bytes
 from app.view import MAX_LINKED_BASES, PASTED, REDUCTIONS, View
 from genome.catalog import open_genes, open_genome
@@ -36,7 +38,6 @@ from models.engine import Engine, Progress, Runner
 from models.predict import predict
 from models.tiling import core_of
 
-MAX_LETTERS = 2_000
 MAX_STORED_BASES = 1_000_000
 SIMPLE = "simple"
 
@@ -140,10 +141,7 @@ def attribution(view: View, asker: Asker) -> Attribution:
     """
     spec = registry.spec(view.model)
     explained = target(spec, view)
-    if view.locus.length > MAX_LETTERS:
-        raise UserError(
-            f"Contributions are computed for up to {MAX_LETTERS:,} bp, and this locus has {view.locus.length:,}; zoom in."
-        )
+    refuse_letters(spec, view.locus)
     return cache().get(
         ("attribution", spec.model_id, *_place(view), view.edits, explained, view.method, view.baseline, view.seed),
         lambda: methods.attribute(

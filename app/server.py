@@ -5,20 +5,24 @@ Started by ``cislens serve`` (``python -m streamlit run app/server.py``).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
 
-from app import compute
+from app import compute, compute_jobs
+from experiment import jobs
 
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Warms up in the background as soon as the server runs."""
+    """Warms up and opens the queue of jobs in the background as soon as the server runs."""
     compute.warm_up()
+    compute_jobs.launch()
     yield
+    await asyncio.to_thread(jobs.stop)
 
 
 app = st.App(Path(__file__).with_name("main.py"), lifespan=lifespan)

@@ -47,6 +47,7 @@ SETTINGS = (
     ),
     Setting("CISLENS_DEVICE", "", "Device for the models: `cpu`, `cuda`, `mps`; empty takes the best there is."),
     Setting("CISLENS_CACHE_MB", "512", "Memory for computed answers, in megabytes."),
+    Setting("CISLENS_JOBS_GB", "5", "Disk for the results of jobs, in gigabytes; the least recently used go first."),
     Setting("CISLENS_NPM", "", "`wheel` makes set-up take Node from the package index even where npm is installed."),
     Setting("CISLENS_DATA", "", "Folder of measured data; only training and some tests read it."),
 )
@@ -76,3 +77,11 @@ def cache_bytes() -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
         raise UserError(f"CISLENS_CACHE_MB is '{text[:20]}'; set it to a number of megabytes such as 512.")
     return int(text) * 1_000_000
+
+
+def jobs_bytes() -> int:
+    """Disk for the results of jobs, in bytes."""
+    text = setting("CISLENS_JOBS_GB")
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or float(text) == 0:
+        raise UserError(f"CISLENS_JOBS_GB is '{text[:20]}'; set it to a number of gigabytes such as 5.")
+    return int(float(text) * 1e9)

@@ -23,12 +23,13 @@ from torch import Tensor
 
 from genome.errors import UserError
 from models import registry
-from models.core import Model, Target
+from models.core import Model, ModelSpec, Target
 from models.tensor_files import free_bytes, refuse_too_large
 
 SECONDS = 180.0  # a model that takes longer over a few windows is of no use on a screen
-N_WINDOWS = 6
-N_POINTS = 50
+N_WINDOWS, N_POINTS = 6, 50
+LONG_WINDOW = 20_000  # bp; beyond it a pass may take half a minute: fewer of them are made, and longer waited for
+N_LONG_WINDOWS, N_LONG_POINTS = 2, 8
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-6  # as much as the company a window keeps may change its answer
 _TRACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,:()+-]{0,79}")  # what a link can hold
 _ROOM_FOR_MACHINERY = 2_000_000_000  # bytes of address space that torch takes for itself while it runs
@@ -53,6 +54,11 @@ class Finding:
 
 class _NotDifferentiable(Exception):
     """No gradient comes from the answer to the letters."""
+
+
+def seconds_for(spec: ModelSpec) -> float:
+    """How long the checks of a model may take."""
+    return SECONDS * max(1.0, spec.input_length / LONG_WINDOW)
 
 
 def examine_apart(folder: Path, *, seconds: float = SECONDS, memory: int | None = None) -> tuple[Finding, ...]:
@@ -113,7 +119,7 @@ def examine(folder: Path) -> tuple[Finding, ...]:
 
 def _asked(model: Model) -> Iterator[Finding]:
     """The checks in an order in which each may rely on those before it."""
-    x = _windows(model, N_WINDOWS)
+    x = _windows(model, N_WINDOWS if model.spec.input_length <= LONG_WINDOW else N_LONG_WINDOWS)
     checks: tuple[Callable[[Model, Tensor], Finding], ...] = (
         _shape,
         _finite,
@@ -227,10 +233,11 @@ def _strands(model: Model, x: Tensor) -> Finding:
 
 
 def _completeness(model: Model, x: Tensor) -> Finding:
-    """Integrated gradients of one window from the uniform reference with 50 points: do the letters add up?"""
+    """Integrated gradients of one window from the uniform reference: do the letters add up?"""
     spec, row = model.spec, x[:1]
+    points = N_POINTS if spec.input_length <= LONG_WINDOW else N_LONG_POINTS
     target = Target(spec.tracks[0].name, spec.tracks[0].reductions[0])
-    nodes, weights = np.polynomial.legendre.leggauss(N_POINTS)
+    nodes, weights = np.polynomial.legendre.leggauss(points)
     step = row - 0.25
     total = 0.0
     for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
@@ -242,7 +249,7 @@ def _completeness(model: Model, x: Tensor) -> Finding:
         )
     gap, difference = abs(total - (there - here)), abs(there - here)
     ok = gap <= 0.01 * difference + 0.001 * spec.tracks[0].sd
-    text = f"Integrated gradients with {N_POINTS} points miss the difference of {difference:.4g} by {gap:.2g}."
+    text = f"Integrated gradients with {points} points miss the difference of {difference:.4g} by {gap:.2g}."
     return Finding("completeness", ok, text, hard=False)
 
 
@@ -257,7 +264,7 @@ def _speed(model: Model, x: Tensor) -> Finding:
 def _windows(model: Model, count: int) -> Tensor:
     """Random windows, the same each time: (count, 4, input_length)."""
     bases = torch.randint(0, 4, (count, model.spec.input_length), generator=torch.Generator().manual_seed(0))
-    return torch.nn.functional.one_hot(bases, 4).transpose(1, 2).float()
+    return (bases[:, None] == torch.arange(4)[:, None]).float()
 
 
 @torch.no_grad()

@@ -29,6 +29,7 @@ Priority = Literal["interactive", "batch"]
 
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
 _BATCH_CANDIDATES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
+_MOST_BATCH_BYTES = 32_000_000  # letters of one batch: eight windows of 196,608 bp, hundreds of 2,114 bp
 _POLL_SECONDS = 0.03
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 
@@ -330,16 +331,24 @@ def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds:
 
     Every size is timed at least twice, in rounds, and its best time counts: a busy moment must not decide. Sizes whose
     turn would take more than a quarter of ``seconds``, or that do not fit the memory, are left out. Among those within
-    15 % of the fastest the largest wins, because each batch also costs a little by itself.
+    15 % of the fastest the largest wins, because each batch also costs a little by itself. A window that alone takes
+    longer than ``seconds`` (some hundred thousand bp) is passed through once and asked one at a time.
     """
-    _time_pass(model, _random_windows(1, model, device), gradient=gradient)  # sets things up, does not count
+    try:
+        first = _time_pass(model, _random_windows(1, model, device), gradient=gradient)  # sets things up as well
+    except torch.OutOfMemoryError:
+        _free(device)
+        first = 0.0  # it is told below
+    if first > seconds:
+        return Pace(1, first)
     best: dict[int, float] = {}
     until = time.perf_counter() + seconds
     rounds = 0
     while rounds < 2 or (time.perf_counter() < until and rounds < 10):
         for batch in _BATCH_CANDIDATES:
             fastest = min(best.values(), default=0.0)
-            if best and batch > max(best) and batch * fastest > seconds / 4:
+            too_long = best and batch > max(best) and batch * fastest > seconds / 4
+            if too_long or (batch > 1 and 16 * batch * model.spec.input_length > _MOST_BATCH_BYTES):
                 break
             try:
                 row_seconds = _time_pass(model, _random_windows(batch, model, device), gradient=gradient) / batch
@@ -357,7 +366,7 @@ def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds:
 
 def _random_windows(batch: int, model: Model, device: torch.device) -> Tensor:
     bases = torch.randint(0, 4, (batch, model.spec.input_length), generator=torch.Generator().manual_seed(0))
-    return torch.nn.functional.one_hot(bases, 4).transpose(1, 2).float().to(device)
+    return (bases[:, None] == torch.arange(4)[:, None]).float().to(device)
 
 
 def _time_pass(model: Model, x: Tensor, *, gradient: bool) -> float:

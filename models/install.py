@@ -16,7 +16,7 @@ from genome.errors import UserError
 from genome.home import folder as home_folder
 from genome.home import locked
 from models import registry
-from models.check import SECONDS, Finding, examine_apart
+from models.check import Finding, examine_apart, seconds_for
 from models.core import ModelSpec
 from models.tensor_files import PICKLE_SUFFIXES, refuse_pickle, refuse_too_large
 
@@ -61,14 +61,14 @@ class Refused(UserError):
         self.findings = findings
 
 
-def add(source: Path, *, name: str | None = None, form: str | None = None, seconds: float = SECONDS) -> Added:
+def add(source: Path, *, name: str | None = None, form: str | None = None, seconds: float | None = None) -> Added:
     """Checks a model and offers it from now on; nothing that is offered changes unless it passes.
 
     Args:
         source: a model folder, or published files when ``form`` is given.
         name: what to call it; None: as its model.toml says, or as the files are called.
         form: key of FORMATS.
-        seconds: how long the checks may take.
+        seconds: how long the checks may take; None: as long as its window deserves.
 
     Raises:
         Refused: when it was tried and failed.
@@ -81,7 +81,7 @@ def add(source: Path, *, name: str | None = None, form: str | None = None, secon
             _convert(source, staged, name or _name_of(source), form)
         spec = registry.read_folder(staged)
         refuse_too_large(staged.glob("member-*.safetensors"), spec.name)
-        findings = examine_apart(staged, seconds=seconds)
+        findings = examine_apart(staged, seconds=seconds_for(spec) if seconds is None else seconds)
         failed = [finding for finding in findings if finding.hard and not finding.ok]
         if failed:
             raise Refused(f"{spec.name} is refused ({failed[0].name}). {failed[0].text}", findings)

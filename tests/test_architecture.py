@@ -22,6 +22,8 @@ WITHOUT_STREAMLIT = {
     for name in (
         "view",
         "compute",
+        "compute_jobs",
+        "limits",
         "cli",
         "export",
         "score",
@@ -40,6 +42,7 @@ ONE_DOOR = {  # library -> what alone may import it
     "pyjaspar": {"interpret/jaspar.py"},
     "pooch": {"genome/fetch.py"},
     "h5py": {"models/adapters/dragonn.py"},
+    "dbos": {"experiment/durable.py"},
     "crepes": {"models/intervals.py", "models/shift_kinds.py"},
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
@@ -237,6 +240,11 @@ def test_importing_starts_no_thread_reaches_no_network_and_loads_nothing_heavy()
         if not NAMES[path].startswith(pages)
     ]
     run_python(IMPORT_ALL.format(names=names))
+
+
+def test_the_queue_of_jobs_is_loaded_in_the_background_only():
+    loaded = run_python("import sys, app.compute_jobs, experiment.jobs; print('dbos' in sys.modules)")
+    assert loaded.strip() == "False"
 
 
 def test_importing_makes_no_folder(own_home):

@@ -10,7 +10,7 @@ from app.components import igv
 from app.examples import EXAMPLES
 from app.figures import beside as beside_figure
 from app.figures import letters, tracks
-from app.screens import beside, edit, motif_panel, paste, provenance, share, sidebar, state, user_tracks
+from app.screens import beside, edit, jobs_panel, motif_panel, paste, provenance, share, sidebar, state, user_tracks
 from app.view import View
 from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
@@ -115,6 +115,7 @@ def _answer(view: View) -> None:
                 st.markdown(f"**{text(name)}.** {text(words, 600)}")
     state.go(found.view)
     _browser(found, asker)
+    jobs_panel.show(found, asker)
     names = ("Edit", "Motifs", "Side by side", "Your tracks", "Provenance")
     panels = dict(zip(names, st.tabs(names, key="panel", on_change="rerun"), strict=True))
     for name, panel in panels.items():

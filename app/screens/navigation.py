@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu, home first."""
-    return [home(), models_page(), sequence_set_page()]
+    return [home(), models_page(), sequence_set_page(), jobs_page()]
 
 
 def home() -> StreamlitPage:
@@ -24,6 +24,11 @@ def models_page() -> StreamlitPage:
 def sequence_set_page() -> StreamlitPage:
     """The screen for many sequences at once."""
     return st.Page(_sequence_set, title="Sequence set", url_path="sequence-set", icon=":material/dataset:")
+
+
+def jobs_page() -> StreamlitPage:
+    """The screen of what takes longer than anyone waits."""
+    return st.Page(_jobs, title="Jobs", url_path="jobs", icon=":material/schedule:")
 
 
 # Each screen is imported when it is opened, for they know one another through this module.
@@ -45,3 +50,9 @@ def _sequence_set() -> None:
     from app.screens import sequence_set
 
     sequence_set.show()
+
+
+def _jobs() -> None:
+    from app.screens import jobs
+
+    jobs.show()

@@ -11,7 +11,9 @@ from app.settings import SETTINGS, cache_bytes, remote_policy, setting
 from genome.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = [path for folder in ("genome", "models", "interpret", "app") for path in (ROOT / folder).rglob("*.py")]
+PRODUCT = [
+    path for folder in ("genome", "models", "interpret", "experiment", "app") for path in (ROOT / folder).rglob("*.py")
+]
 
 
 def test_the_readme_documents_every_setting_and_no_other():
@@ -34,7 +36,7 @@ def test_every_setting_that_the_code_reads_is_in_the_table():
 
 def test_every_setting_in_the_table_is_read_somewhere():
     code = "\n".join(path.read_text() for path in PRODUCT if path.name != "settings.py")
-    code += 'setting("CISLENS_REMOTE")  setting("CISLENS_CACHE_MB")'  # read in settings.py itself
+    code += 'setting("CISLENS_REMOTE")  setting("CISLENS_CACHE_MB")  setting("CISLENS_JOBS_GB")'  # read in settings.py itself
     for row in SETTINGS:
         assert row.name.replace("<NAME>", "") in code
 

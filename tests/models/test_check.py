@@ -8,7 +8,7 @@ import pytest
 
 from genome.errors import UserError
 from models import registry
-from models.check import examine, examine_apart
+from models.check import examine, examine_apart, seconds_for
 from tests.models.folders import CASES, write_case
 
 COLLEAGUE = "tests.colleague.network"
@@ -142,3 +142,14 @@ def test_a_network_that_ends_its_process_ends_no_other(tmp_path):
     (finding,) = examine_apart(written(tmp_path, "Quitting"))
     assert (finding.name, finding.ok) == ("run", False)
     assert "exit code 0" in finding.text
+
+
+def test_a_very_long_window_is_asked_less_and_waited_for_longer(tmp_path, monkeypatch):
+    from tests.experiment import far
+
+    monkeypatch.setenv("CISLENS_ARCHITECTURES", far.PATH)
+    folder = far.write_far(tmp_path)
+    assert seconds_for(registry.read_folder(folder)) > 1_700
+    found = by_name(examine(folder))
+    assert all(finding.ok for finding in found.values() if finding.hard)
+    assert "with 8 points" in found["completeness"].text

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from genome.errors import UserError
-from models.engine import Engine, Pace
+from models.engine import Engine, Pace, measure_pace
 from models.predict import Components
 from tests.toy_models import WINDOW, Curved, Linear, toy_engine, toy_model
 
@@ -242,10 +242,14 @@ def test_only_the_engine_calls_a_model():
         "interpret/integrated_gradients.py",
         "models/train.py",
         "models/held_out.py",
+        "models/footprint.py",
+        "experiment/substitutions.py",
     }
     # What trains, checks or describes a model on one thread, before anybody is served.
     beforehand = ("models/reporter_", "models/profile_", "models/shift_build", "models/check", "interpret/equip")
-    for path in [p for folder in ("genome", "interpret", "models", "app") for p in (root / folder).rglob("*.py")]:
+    for path in [
+        p for folder in ("genome", "interpret", "models", "experiment", "app") for p in (root / folder).rglob("*.py")
+    ]:
         name = path.relative_to(root).as_posix()
         if name not in allowed and not name.startswith(beforehand):
             assert (
@@ -267,3 +271,31 @@ def test_waiting_threads_are_not_stopped_by_a_slow_one():
     assert time.perf_counter() - start < 0.5
     assert not done.is_set()
     thread.join()
+
+
+def test_a_window_that_takes_long_is_passed_through_once():
+    asked = []
+
+    class Slow(Linear):
+        def forward(self, x):
+            asked.append(len(x))
+            time.sleep(0.05)
+            return super().forward(x)
+
+    model = toy_model(Slow)
+    pace = measure_pace(model, torch.device("cpu"), gradient=False, seconds=0.01)
+    assert asked == [1]
+    assert (pace.batch, pace.row_seconds) == (1, pytest.approx(0.05, rel=2))
+
+
+def test_batches_of_very_long_windows_stay_small():
+    asked = []
+
+    class Long(Linear):
+        def forward(self, x):
+            asked.append(x.shape[0])
+            return x.mean((1, 2))[:, None, None].expand(-1, 2, 1)
+
+    model = toy_model(Long, window=196_608)
+    measure_pace(model, torch.device("cpu"), gradient=False, seconds=5.0)
+    assert max(asked) == 8

@@ -1,0 +1,123 @@
+"""The Jobs screen: what takes longer than anyone waits, how far it is, and what it has found so far."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import streamlit as st
+
+from app import compute, compute_jobs
+from app.figures import job_values
+from app.screens import navigation
+from app.widgets import problem, text
+from experiment import jobs
+from experiment.job_status import Job
+from genome.errors import UserError
+from models import registry
+
+_EVERY_SECONDS = 1.0
+_WORDS = {"queued": "waits", "running": "runs", "done": "done", "failed": "failed", "cancelled": "stopped"}
+_MOST_JOBS = 50
+
+
+def show() -> None:
+    """Draws the jobs of this server, again every second as long as one of them runs or waits."""
+    st.html('<div class="cl-brand">Jobs</div><div class="cl-sub">what takes longer than anyone waits</div>')
+    if jobs.trouble():
+        problem(jobs.trouble())
+    if jobs.notice():
+        st.caption(text(jobs.notice()))
+    try:
+        moving = any(job.unfinished for job in jobs.jobs())
+    except UserError as error:
+        problem(str(error))
+        return
+    if moving:
+        st.fragment(_list, run_every=_EVERY_SECONDS)(moving=True)
+    else:
+        _list(moving=False)
+
+
+def _list(*, moving: bool) -> None:
+    try:
+        found = jobs.jobs()
+    except UserError as error:
+        problem(str(error))
+        return
+    if moving and not any(job.unfinished for job in found):
+        st.rerun()  # nothing moves any more, so nothing is asked again
+    if not found:
+        st.caption(
+            "There are no jobs. On a locus too long for letters, the Locus page offers to compute them as a job."
+        )
+    for job in found[:_MOST_JOBS]:
+        _card(job)
+    if len(found) > _MOST_JOBS:
+        st.caption(f"{len(found) - _MOST_JOBS:,} older jobs are not listed.")
+
+
+def _card(job: Job) -> None:
+    with st.container(border=True, key=f"job-{job.digest}"):
+        title, buttons = st.columns([0.7, 0.3], vertical_alignment="center")
+        title.markdown(f"**{text(job.order.title)}** · {_WORDS[job.status]}")
+        with buttons.container(horizontal=True, horizontal_alignment="right"):
+            _buttons(job)
+        if job.unfinished:
+            st.progress(job.progress, text=text(job.said))
+        elif job.status != "done":
+            st.caption(text(job.said))
+        if job.error:
+            problem(job.error)
+        began = datetime.fromtimestamp(job.order.created).astimezone()
+        st.caption(text(f"Asked for on {began:%d %B %Y, %H:%M}. {job.order.said}", 600))
+        _values(job)
+
+
+def _buttons(job: Job) -> None:
+    try:
+        view = compute_jobs.view_of(job)
+    except UserError:
+        view = None
+    if view is not None:
+        st.page_link(navigation.home(), label="Locus", icon=":material/arrow_forward:", query_params=view.to_query())
+    if job.unfinished:
+        st.button("Cancel", key=f"cancel-{job.digest}", on_click=_told(jobs.cancel), args=(job.digest,))
+    else:
+        st.button("Remove", key=f"remove-{job.digest}", on_click=_told(jobs.remove), args=(job.digest,))
+
+
+def _told(act):  # type: ignore[no-untyped-def]
+    """A button's action, whose refusal is said on the page."""
+
+    def call(digest: str) -> None:
+        try:
+            act(digest)
+        except UserError as error:
+            st.toast(text(error), icon=":material/info:")
+
+    return call
+
+
+def _values(job: Job) -> None:
+    """What is computed so far, drawn when somebody wants to see it."""
+    if not (job.result or job.partial) or job.order.kind not in compute_jobs.KINDS:
+        return
+    label = "Draw it" if job.result else "Draw what is computed so far"
+    if not st.toggle(label, key=f"draw-{job.digest}"):
+        return
+    try:
+        found, view = compute_jobs.values(job), compute_jobs.view_of(job)
+        spec = registry.spec(view.model)
+        unit = compute.target(spec, view).unit(spec)
+        said = compute_jobs.provenance(job)
+    except UserError as error:
+        problem(str(error))
+        return
+    if job.order.kind == "letters":
+        figure = job_values.contributions(found["values"], found["positions"], unit)
+    else:
+        figure = job_values.effects(compute_jobs.mean_effects(found), found["positions"], unit)
+    st.plotly_chart(figure, key=f"figure-{job.digest}")
+    st.caption(text(said, 600))
+    if job.order.kind == "letters" and not found["converged"]:
+        st.caption(f"Not every window adds up: the worst is off by {float(found['worst_gap']):.3g} {text(unit)}.")

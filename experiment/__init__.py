@@ -1,0 +1,1 @@
+"""Work that outlives a page: jobs today; design, measurements and refinement later."""
