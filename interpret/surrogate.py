@@ -105,8 +105,8 @@ def surrogate(
         raise UserError(f"Choose from {FEWEST:,} to {MOST:,} mutants; this asks for {n:,}.")
     if not 2 <= len(places) <= LONGEST or 3 * len(places) > (1 - VALIDATION - TEST) * n:
         raise UserError(
-            f"{len(places):,} bp need {_needed(len(places)):,} mutants or more, three for every weight; ask for more "
-            f"mutants, or a locus of fewer bases (at most {LONGEST:,})."
+            f"{len(places):,} bp need {_needed(len(places)):,} mutants or more, one to fit each weight on: ask for more "
+            f"mutants, or look at a locus of fewer bases (at most {LONGEST:,})."
         )
     mutants = draw(wild, places, n, seed=seed)
     values = answers(run, spec, mutants, scale, progress).mean(axis=1)  # (n, tracks)

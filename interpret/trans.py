@@ -35,17 +35,19 @@ TRANS: tuple[tuple[re.Pattern[str], str, bool], ...] = tuple(
 )  # fmt: skip
 
 # What the screen can do, by the words that ask for it; the first that fits.
-ASKED: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), kind)
-    for pattern, kind in (
-        (r"\b(spacing|distance between|cooperat\w*|together|interact\w*|pair|apart|synerg\w*)\b", "pair"),
-        (r"\b(tiles?|crispri|scan|shuffl\w*)\b", "tiles"),
-        (r"\b(everywhere|backgrounds?|global\w*|in general|importance)\b", "everywhere"),
-        (r"\b(need(ed|s)?|necess\w*|suffic\w*|enough|require[ds]?|context)\b", "stretch"),
-        (r"\b(additiv\w*|surrogate|epista\w*|linear)\b", "additive"),
-        (r"\b(put|insert\w*|add\w*|remov\w*|take out|delet\w*|mov(e|ed|ing)|flip\w*|turn\w*|invert\w*|break\w*|mutat\w*|knock\w*|without|replac\w*)\b", "change"),
-    )
-)  # fmt: skip
+_ASKED: tuple[tuple[str, Kind], ...] = (
+    (r"\b(spacing|distance between|cooperat\w*|together|interact\w*|pair|apart|synerg\w*)\b", "pair"),
+    (r"\b(tiles?|crispri|scan|shuffl\w*)\b", "tiles"),
+    (r"\b(everywhere|backgrounds?|global\w*|in general|importance)\b", "everywhere"),
+    (r"\b(need(ed|s)?|necess\w*|suffic\w*|enough|require[ds]?|context)\b", "stretch"),
+    (r"\b(additiv\w*|surrogate|epista\w*|linear)\b", "additive"),
+    (
+        r"\b(put|insert\w*|add\w*|remov\w*|take out|delet\w*|mov(e|ed|ing)|flip\w*|turn\w*|invert\w*|break\w*|mutat\w*|"
+        r"knock\w*|without|replac\w*)\b",
+        "change",
+    ),
+)
+ASKED = tuple((re.compile(pattern, re.IGNORECASE), kind) for pattern, kind in _ASKED)
 
 
 @dataclass(frozen=True)

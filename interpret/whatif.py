@@ -200,3 +200,14 @@ def as_lists(found: Estimate) -> dict[str, Any]:
     return {name: getattr(found, name).tolist() for name in ("mean", "low", "high", "spread", "signs_agree")} | {
         "n": found.n
     }
+
+
+def with_interval(part: Estimate, track: int) -> str:
+    """A mean and its interval as people read them."""
+    return f"{signed_change(part.mean[track])} ({signed_change(part.low[track])} to {signed_change(part.high[track])})"
+
+
+def signed_change(value: float) -> str:
+    """A change with three significant digits, its sign in front and a real minus."""
+    shown = f"{float(value):+,.3g}" if abs(value) < 1_000 else f"{float(value):+,.0f}"
+    return shown.replace("-", "\u2212")

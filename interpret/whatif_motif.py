@@ -98,14 +98,15 @@ def best_match(bases: str, wanted: Word) -> Match:
     Raises:
         UserError: when the bases are shorter than the motif, or nothing in them resembles it.
     """
-    found = _best(bases, wanted)
+    found = fit(bases, wanted)
     if found is None or found.share < WEAKEST_MATCH:
         best = "" if found is None else f" (the best fit has {found.share:.0%} of the best possible score)"
         raise UserError(f"Nothing here resembles {wanted.name}{best}; give the position of what you mean.")
     return found
 
 
-def _best(bases: str, wanted: Word) -> Match | None:
+def fit(bases: str, wanted: Word) -> Match | None:
+    """The placement with the highest score, however poor; None where the bases are shorter than the motif."""
     length, codes = len(wanted.bases), codes_of(bases)
     n = len(codes) - length + 1
     if n < 1:

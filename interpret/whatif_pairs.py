@@ -21,6 +21,7 @@ from interpret.whatif import (
     backgrounds_words,
     estimate,
     share_of,
+    signed_change,
 )
 from interpret.whatif_motif import Word
 from models.core import ModelSpec
@@ -217,7 +218,7 @@ def verdict_words(found: Spacing, track: int, unit: str) -> str:
         whole = found.pair.mean[(*largest, track)]
         return (
             f"No interaction: at every gap and orientation {a} and {b} do together what the two alone add up to. The largest "
-            f"difference is {values[largest]:+,.3g} {unit}, where the pair does {whole:+,.3g}; that is less than is called one."
+            f"difference is {signed_change(values[largest])} {unit}, where the pair does {signed_change(whole)}; that is less than is called one."
         )
     top = np.where(hits, np.abs(values), 0.0).max()
     strong = hits & (np.abs(values) >= STRONG_SHARE * top)
@@ -241,7 +242,7 @@ def _named(found: Spacing, cells: npt.NDArray[np.bool_], values: Values) -> str:
     for row, name in enumerate(found.arrangements):
         if cells[row].any():
             best = int(np.where(cells[row], np.abs(values[row]), -1).argmax())
-            parts.append(f"{name}, {runs(found.gaps, cells[row])} bp between, up to {values[row, best]:+,.3g}")
+            parts.append(f"{name}, {runs(found.gaps, cells[row])} bp between, up to {signed_change(values[row, best])}")
     return "; ".join(parts)
 
 

@@ -23,6 +23,7 @@ from interpret.whatif import (
     known,
     share_of,
     window_at,
+    with_interval,
 )
 from models.core import ModelSpec
 from models.engine import Progress, Runner
@@ -31,6 +32,7 @@ from models.tiling import core_of
 
 SHORTEST_TILE = 5
 MOST_TILES = 200
+SMALLEST_EFFECT = 0.05  # of what the place has above shuffled DNA: less lies within what a network errs
 BACKGROUND_SHUFFLES = 20
 ABOVE_BACKGROUND = 2.0  # times what shuffled DNA has: with less there is nothing to lose a share of
 
@@ -219,6 +221,32 @@ def needed_or_enough(
         start, end, estimate(lost), estimate(gained), estimate(lost - gained),
         before.mean(axis=(0, 1)), empty.mean(axis=(0, 1, 2)), n, seed, scale, rule,
     )  # fmt: skip
+
+
+def needed_words(found: Needed, track: int, unit: str) -> str:
+    """What the tests say of a track, in a sentence.
+
+    An effect counts when its interval excludes 0 and it is at least a twentieth of what the place has above shuffled DNA.
+    """
+    verdict = {
+        (True, True): "needed here and enough elsewhere",
+        (True, False): "needed here, but not enough elsewhere",
+        (False, True): "enough elsewhere, but not needed here: its neighbours make up for it",
+        (
+            False,
+            False,
+        ): "neither needed nor enough: the model does not use it, even if it stands where activity is high",
+    }[counts(found, found.necessity, track), counts(found, found.sufficiency, track)]
+    return (
+        f"{found.start + 1:,} to {found.end:,} is {verdict} (needed {with_interval(found.necessity, track)}, enough "
+        f"{with_interval(found.sufficiency, track)} {unit})."
+    )
+
+
+def counts(found: Needed, part: Estimate, track: int) -> bool:
+    """Whether an effect is more than chance and more than the error of a fitted network."""
+    whole = abs(float(found.wild_type[track] - found.shuffled[track]))
+    return bool(part.clear[track]) and abs(float(part.mean[track])) >= SMALLEST_EFFECT * whole
 
 
 def _tiles(locus: Locus, length: int, spec: ModelSpec) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
