@@ -98,9 +98,34 @@ def surrogate(
     Raises:
         UserError: when the stretch is too long for so few mutants.
     """
-    places = np.flatnonzero((window.positions >= start) & (window.positions < end))
     wild = codes_of(window.bases)
-    places = places[wild[places] != N_CODE]
+    places = _mutable(window, wild, start, end, n)
+    mutants = draw(wild, places, n, seed=seed)
+    values = answers(run, spec, mutants, scale, progress).mean(axis=1)  # (n, tracks)
+    changed, parts = mutants[:, places], _split(n)
+    additive = _one_hot(changed, wild[places])
+    fits = [_fit(additive, values[:, track], parts) for track in range(values.shape[1])]
+    weights = np.stack([fit[0].reshape(len(places), 3).mean(axis=1) for fit in fits])
+    paired = np.sort(np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :PAIRED_POSITIONS], axis=1)
+    pairs = [
+        _fit(np.hstack([additive, _pairs(changed != wild[places], chosen)]), values[:, track], parts)
+        for track, chosen in enumerate(paired)
+    ]
+    test, sd = values[parts[2]], values.std(axis=0)
+    quiet = np.array([sd[i] < SMALLEST_SD * _track_sd(spec, i, scale, values) for i in range(len(sd))])
+    single, both = (_share(test, np.stack([fit[1] for fit in some], axis=1), quiet, seed) for some in (fits, pairs))
+    rule = (
+        f"{n:,} mutants of {len(places):,} bp with {RATE:.0%} of the bases changed (seed {seed}); the shares are those of "
+        f"{len(test):,} mutants that were kept out of the fit. Pairs: between the {paired.shape[1]} positions with the largest "
+        "weights."
+    )
+    return Surrogate(single, both, sd, weights, window.positions[places], paired, n, len(test), seed, scale, rule)
+
+
+def _mutable(window: Sequence, wild: Codes, start: int, end: int, n: int) -> npt.NDArray[np.int64]:
+    """Indices of the bases that are mutated; a UserError where so many mutants do not suffice for them."""
+    inside = (window.positions >= start) & (window.positions < end)
+    places = np.flatnonzero(inside & (wild != N_CODE))
     if not FEWEST <= n <= MOST:
         raise UserError(f"Choose from {FEWEST:,} to {MOST:,} mutants; this asks for {n:,}.")
     if not 2 <= len(places) <= LONGEST or 3 * len(places) > (1 - VALIDATION - TEST) * n:
@@ -108,41 +133,7 @@ def surrogate(
             f"{len(places):,} bp need {_needed(len(places)):,} mutants or more, one to fit each weight on: ask for more "
             f"mutants, or look at a locus of fewer bases (at most {LONGEST:,})."
         )
-    mutants = draw(wild, places, n, seed=seed)
-    values = answers(run, spec, mutants, scale, progress).mean(axis=1)  # (n, tracks)
-    changed = mutants[:, places]
-    additive = _one_hot(changed, wild[places])
-    parts = _split(n)
-    fits = [_fit(additive, values[:, track], parts) for track in range(values.shape[1])]
-    weights = np.stack([fit[0].reshape(len(places), 3).mean(axis=1) for fit in fits])
-    k = min(PAIRED_POSITIONS, len(places))
-    paired = np.sort(np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :k], axis=1)
-    pairs = [
-        _fit(np.hstack([additive, _pairs(changed != wild[places], chosen)]), values[:, track], parts)
-        for track, chosen in enumerate(paired)
-    ]
-    test = values[parts[2]]
-    quiet = np.array(
-        [values[:, i].std() < SMALLEST_SD * _track_sd(spec, i, scale, values) for i in range(len(weights))]
-    )
-    shares = [_share(test, np.stack([fit[1] for fit in some], axis=1), quiet, seed) for some in (fits, pairs)]
-    rule = (
-        f"{n:,} mutants of {len(places):,} bp with {RATE:.0%} of the bases changed (seed {seed}); the shares are those of "
-        f"{len(test):,} mutants that were kept out of the fit. Pairs: between the {k} positions with the largest weights."
-    )
-    return Surrogate(
-        shares[0],
-        shares[1],
-        values.std(axis=0),
-        weights,
-        window.positions[places],
-        paired,
-        n,
-        len(test),
-        seed,
-        scale,
-        rule,
-    )
+    return places
 
 
 def draw(wild: Codes, places: npt.NDArray[np.int64], n: int, *, seed: int) -> Codes:

@@ -30,7 +30,7 @@ from models.engine import Progress, Runner
 from models.shuffle import Codes, codes_of, shuffle_codes
 from models.tiling import core_of
 
-SHORTEST_TILE = 5
+SHORTEST_TILE = 10  # bp: shorter ones often have no other order with the same dinucleotides
 MOST_TILES = 200
 SMALLEST_EFFECT = 0.05  # of what the place has above shuffled DNA: less lies within what a network errs
 BACKGROUND_SHUFFLES = 20
@@ -43,7 +43,8 @@ class Tiles:
 
     Attributes:
         starts, ends: int64 (tiles,), 0-based half-open genome positions.
-        drop: wild type - shuffled, (tiles, tracks), on the usual explained scale: positive where the tile raises it.
+        drop: wild type - shuffled, (tiles, tracks), on the usual explained scale: positive where the tile raises it; NaN
+            where a tile has no other order with the same dinucleotides.
         share: (wild type - shuffled) / wild type, (tiles, tracks), in amounts; NaN where it is refused.
         refused: per track why no share is given, in words; empty where it is given.
         wild_type: float64 (tracks,), usual explained scale, mean over the windows used.
@@ -161,15 +162,19 @@ def tiles(
             progress=share_of(progress, index, index + 1, len(starts)),
         )  # (windows, members, tracks), (windows, n, members, tracks)
         wild.append(before.mean(axis=(0, 1)))
-        drops.append((before[:, None] - after).mean(axis=0))
+        fixed = not _shuffles(windows[0], start, end, n, seed + index)[1]
+        drops.append(np.where(fixed, np.nan, (before[:, None] - after).mean(axis=0)))
         whole, left = (_amounts(part, spec).mean(axis=0) for part in (before, after))
         with np.errstate(divide="ignore", invalid="ignore"):
-            shares.append(np.where(_enough(whole, floor, spec), (whole - left) / whole, np.nan))
+            shares.append(np.where(_enough(whole, floor, spec) & (not fixed), (whole - left) / whole, np.nan))
     drop, share = (estimate(np.stack(parts, axis=2)) for parts in (drops, shares))
     refused = tuple(
-        _refusal(spec, track, bool(np.isnan(share.mean[:, track]).any())) for track in range(len(spec.tracks))
+        _refusal(spec, track, bool((np.isnan(share.mean) & ~np.isnan(drop.mean))[:, track].any()))
+        for track in range(len(spec.tracks))
     )
     rule = f"{rule} Each tile is replaced by {n} dinucleotide shuffles of its own bases (seed {seed}), the rest stays."
+    if n_fixed := int(np.isnan(drop.mean).all(axis=1).sum()):
+        rule += f" {n_fixed} tiles have no other order with the same dinucleotides and are left out."
     return Tiles(starts, ends, drop, share, refused, np.mean(wild, axis=0), n, seed, rule)
 
 
@@ -208,6 +213,8 @@ def needed_or_enough(
             f"The stretch must have at least {SHORTEST_TILE} bp and lie inside the locus, {locus.start + 1:,} to {locus.end:,}."
         )
     windows, rule = windows_around(sequence, locus, start, end, spec)
+    if not _shuffles(windows[0], start, end, n, seed)[1]:
+        raise UserError("This stretch has no other order with the same dinucleotides; choose a longer one.")
     before, without = _shuffled_inside(
         run, spec, windows, start, end, n=n, seed=seed, scale=scale, progress=share_of(progress, 0, 1, 3)
     )
@@ -275,17 +282,21 @@ def _shuffled_inside(
 ) -> tuple[Values, Values]:
     """The windows as they are (windows, members, tracks), and with the stretch shuffled (windows, n, members, tracks)."""
     rows = [codes_of(window.bases)[None] for window in windows]
-    stretch: Codes | None = None
+    stretch, _ = _shuffles(windows[0], start, end, n, seed)  # the same shuffles in every window
     for window in windows:
         codes = np.repeat(codes_of(window.bases)[None], n, axis=0)
-        first, last = core_of(window, start, end)
-        if stretch is None:  # the same shuffles in every window
-            stretch = shuffle_codes(codes[:, first:last], seed=seed)
-        codes[:, first:last] = stretch
+        codes[:, slice(*core_of(window, start, end))] = stretch
         rows.append(codes)
     found = answers(run, spec, np.concatenate(rows), scale, progress)
     k = len(windows)
     return found[:k], found[k:].reshape(k, n, *found.shape[1:])
+
+
+def _shuffles(window: Sequence, start: int, end: int, n: int, seed: int) -> tuple[Codes, bool]:
+    """int8 (n, stretch): dinucleotide shuffles of a stretch, and whether any differs from it."""
+    own = codes_of(window.bases)[slice(*core_of(window, start, end))]
+    drawn = shuffle_codes(np.repeat(own[None], n, axis=0), seed=seed)
+    return drawn, bool((drawn != own).any())
 
 
 def _kept_inside(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from app import whatif_record
@@ -149,7 +150,9 @@ def _words(spec: ModelSpec, result: Result, track: int) -> str:
         return f"{name}: {surrogate.words(result, track)}"
     if isinstance(result, Tiles):
         part = result.drop if result.refused[track] else result.share
-        top = int(abs(part.mean[:, track]).argmax())
+        if np.isnan(part.mean[:, track]).all():
+            return f"{name}: no tile here can be shuffled."
+        top = int(np.nanargmax(abs(part.mean[:, track])))
         lost = part.mean[top, track]
         amount = (
             f"{signed_change(lost)} {unit_of(spec, track, 'explained')}"

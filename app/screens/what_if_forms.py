@@ -21,6 +21,7 @@ from interpret.whatif import (
     scale_words,
     unit_of,
 )
+from interpret.whatif_stretch import SHORTEST_TILE
 from models import registry
 
 Question = Callable[[Asker], Result]
@@ -103,7 +104,7 @@ def _pair(view: View) -> Question:
 def _tiles(view: View) -> Question:
     tile, shuffles, start = st.columns(3)
     default = 10 if view.locus.length <= 300 else 20
-    length = _number(tile, "tile", "Tile, bp", default, 5, 1_000, 5)
+    length = _number(tile, "tile", "Tile, bp", default, SHORTEST_TILE, 1_000, 5)
     n = _number(shuffles, "tile-n", "Shuffles of each tile", FEWEST_SHUFFLES, FEWEST_SHUFFLES, 1_000, 10)
     seed = _number(start, "tile-seed", "Seed", view.seed, 0, 2**31 - 1, 1)
     return lambda asker: compute_whatif.tiles(view, length, n, seed, asker)
