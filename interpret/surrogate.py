@@ -18,7 +18,7 @@ RATE = 0.1  # share of bases changed in a mutant
 PAIRED_POSITIONS = 30  # positions with the largest additive weights, between which pairs are fitted
 FEWEST, MOST = 1_000, 30_000
 LONGEST = 1_000  # bp that are mutated
-RIDGES = (1e-3, 1e-1, 1.0, 10.0, 100.0)
+RIDGES = (1e-3, 1e-1, 1.0, 10.0, 100.0, 1_000.0)
 VALIDATION, TEST = 0.1, 0.2
 RESAMPLES = 200
 SMALLEST_SD = 0.02  # of the track's own standard deviation: mutants that vary less are all alike
@@ -80,8 +80,8 @@ def surrogate(
 ) -> Surrogate:
     """Fits an additive and a pairwise model to mutants in which every tenth base was changed.
 
-    The additive model has one weight for each other base at each position; the pairwise one adds one weight for each pair of
-    the thirty positions with the largest additive weights, for mutants in which both are changed. Ridge regression, its
+    The additive model has one weight for each other base at each position; the pairwise one is fitted to what that leaves
+    over, with one weight for each pair of the thirty positions with the largest additive weights. Ridge regression, its
     strength chosen on a tenth of the mutants; the shares are those of a fifth that neither saw.
 
     Args:
@@ -107,13 +107,12 @@ def surrogate(
     fits = [_fit(additive, values[:, track], parts) for track in range(values.shape[1])]
     weights = np.stack([fit[0].reshape(len(places), 3).mean(axis=1) for fit in fits])
     paired = np.sort(np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :PAIRED_POSITIONS], axis=1)
-    pairs = [
-        _fit(np.hstack([additive, _pairs(changed != wild[places], chosen)]), values[:, track], parts)
-        for track, chosen in enumerate(paired)
-    ]
+    left = [values[:, track] - fit[1] for track, fit in enumerate(fits)]  # what the additive model does not explain
+    pairs = [_fit(_pairs(changed != wild[places], chosen), left[track], parts) for track, chosen in enumerate(paired)]
+    said = [fit[1] for fit in fits], [fit[1] + more[1] for fit, more in zip(fits, pairs, strict=True)]
     test, sd = values[parts[2]], values.std(axis=0)
     quiet = np.array([sd[i] < SMALLEST_SD * _track_sd(spec, i, scale, values) for i in range(len(sd))])
-    single, both = (_share(test, np.stack([fit[1] for fit in some], axis=1), quiet, seed) for some in (fits, pairs))
+    single, both = (_share(test, np.stack(some, axis=1)[parts[2]], quiet, seed) for some in said)
     rule = (
         f"{n:,} mutants of {len(places):,} bp with {RATE:.0%} of the bases changed (seed {seed}); the shares are those of "
         f"{len(test):,} mutants that were kept out of the fit. Pairs: between the {paired.shape[1]} positions with the largest "
@@ -180,10 +179,10 @@ def _one_hot(changed: Codes, wild: Codes) -> npt.NDArray[np.float32]:
 
 
 def _pairs(changed: npt.NDArray[np.bool_], chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """float32 (n, pairs): whether both of two chosen positions are changed."""
+    """float32 (n, pairs): product of two chosen positions, each 1 where changed, less the rate: so pairs owe nothing to singles."""
     first, second = np.triu_indices(len(chosen), 1)
-    some = changed[:, chosen]
-    return np.asarray(some[:, first] & some[:, second], dtype=np.float32)
+    some = changed[:, chosen].astype(np.float32) - np.float32(RATE)
+    return np.asarray(some[:, first] * some[:, second], dtype=np.float32)
 
 
 def _split(n: int) -> tuple[slice, slice, slice]:
@@ -193,8 +192,8 @@ def _split(n: int) -> tuple[slice, slice, slice]:
 
 
 def _fit(features: npt.NDArray[np.float32], values: Values, parts: tuple[slice, slice, slice]) -> tuple[Values, Values]:
-    """Weights of the ridge that does best on the validation rows, and what it says of the rows kept out."""
-    train, validation, test = parts
+    """Weights of the ridge that does best on the validation rows, and what it says of every row."""
+    train, validation, _ = parts
     x, y = features[train].astype(np.float64), values[train]
     centre, level = x.mean(axis=0), y.mean()
     gram, target = x.T @ x - len(x) * np.outer(centre, centre), x.T @ (y - level)
@@ -206,7 +205,7 @@ def _fit(features: npt.NDArray[np.float32], values: Values, parts: tuple[slice, 
             best = (error, weights)
     if best is None:
         raise ValueError(f"{RIDGES=}")
-    return best[1], np.asarray(level + (features[test] - centre) @ best[1])
+    return best[1], np.asarray(level + (features - centre) @ best[1])
 
 
 def _share(true: Values, said: Values, quiet: npt.NDArray[np.bool_], seed: int) -> Share:

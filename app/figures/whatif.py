@@ -120,7 +120,7 @@ def _by_track(made: go.Figure, n_tracks: int, title: str, *, grouped: int = 1) -
     made.update_xaxes(title_text=title, gridcolor="#eef2f7", zeroline=False)
     if grouped > 1:
         made.update_layout(scattermode="group")
-    return _framed(made, 150 + 34 * n_tracks * max(1, grouped // 2 + 1))
+    return _framed(made, 130 + 44 * n_tracks)
 
 
 def _framed(made: go.Figure, height: int) -> go.Figure:

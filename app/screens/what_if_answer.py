@@ -21,6 +21,7 @@ from interpret.trust import signed
 from interpret.whatif import Estimate, scale_words, signed_change, unit_of, with_interval
 from interpret.whatif_pairs import VERDICT_RULE, Importance, Spacing, verdict_words
 from interpret.whatif_stretch import Needed, Tiles, needed_words
+from interpret.wording import CHECKED, LOG_ODDS
 from models import registry
 from models.core import ModelSpec
 
@@ -52,7 +53,7 @@ HOW: dict[type, str] = {
     ),
     Surrogate: (
         "share = 1 − squared error / variance on mutants kept out of the fit. Every tenth base is changed at random; one weight "
-        "for each other base, then one for each pair of the positions that matter most; ridge regression. After SQUID, Seitz et "
+        "for each other base; to what that leaves over, one for each pair of the positions that matter most; ridge regression. After SQUID, Seitz et "
         "al. 2024."
     ),
 }  # fmt: skip
@@ -62,9 +63,9 @@ def show(view: View, result: Result) -> None:
     """Draws an answer."""
     spec = registry.spec(view.model)
     shown = tracks_shown(spec)
-    track = _track(spec, result, shown)
     with st.container(border=True):
-        st.html(f'<div class="cl-said">{html.escape(_words(spec, result, track))}</div>')
+        track = _track(spec, result, shown)
+        st.html(f'<div class="cl-said cl-whatif">{html.escape(_words(spec, result, track))}</div>')
         if isinstance(result, Change):
             st.page_link(
                 navigation.home(),
@@ -112,7 +113,8 @@ def _track(spec: ModelSpec, result: Result, shown: list[tuple[str, int]]) -> int
     if not isinstance(result, Spacing | Tiles) or len(shown) == 1:
         return shown[0][1]
     names = dict(shown)
-    chosen = st.selectbox("Track", list(names), key=f"whatif-track-{type(result).__name__}-{spec.model_id}")
+    key = f"whatif-track-{type(result).__name__}-{spec.model_id}"
+    chosen = st.selectbox("Track", list(names), key=key, width=320)
     return names[str(chosen)]
 
 
@@ -153,15 +155,12 @@ def _words(spec: ModelSpec, result: Result, track: int) -> str:
         if np.isnan(part.mean[:, track]).all():
             return f"{name}: no tile here can be shuffled."
         top = int(np.nanargmax(abs(part.mean[:, track])))
-        lost = part.mean[top, track]
-        amount = (
-            f"{signed_change(lost)} {unit_of(spec, track, 'explained')}"
-            if result.refused[track]
-            else f"{lost:.0%} of it"
-        )
+        lost = float(part.mean[top, track])
+        unit = f" {unit_of(spec, track, 'explained')}"
+        amount = f"{abs(lost):.3g}{unit}" if result.refused[track] else f"{abs(lost):.0%} of it"
         return (
-            f"{name}: the tile that matters most is {result.starts[top] + 1:,} to {result.ends[top]:,}; shuffling it takes away "
-            f"{amount}."
+            f"{name}: the tile that matters most is {result.starts[top] + 1:,} to {result.ends[top]:,}; shuffling it "
+            f"{'takes away' if lost > 0 else 'adds'} {amount}."
         )
     unit = unit_of(spec, track, result.scale)
     if isinstance(result, Importance):
@@ -172,6 +171,14 @@ def _words(spec: ModelSpec, result: Result, track: int) -> str:
 
 
 def _notes(spec: ModelSpec, result: Result) -> tuple[str, ...]:
+    """What has to be known to read the numbers."""
+    if isinstance(result, Change):
+        odds = [index for index, track in enumerate(spec.tracks) if track.unit == LOG_ODDS]
+        levels = np.abs(np.concatenate([result.effect.before[odds], result.effect.after[odds]]))
+        if len(levels) and levels.max() > CHECKED:
+            return (
+                f"Log odds beyond ±{CHECKED:.0f} are beyond what validation rows can check: only their order counts.",
+            )
     if isinstance(result, Tiles):
         return tuple(words for words in dict.fromkeys(result.refused) if words)
     if isinstance(result, Spacing | Importance | Needed):

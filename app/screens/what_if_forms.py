@@ -159,12 +159,13 @@ def _scale(place: st.delta_generator.DeltaGenerator, view: View, name: str) -> S
     """What effects are counted in; a model with one scale only is given no choice."""
     spec = registry.spec(view.model)
     scales: list[Scale] = ["explained", "amount"] if has_amounts(spec) else ["explained"]
+    key = f"{PREFIX}{name}-scale-{spec.name}"
+    st.session_state.setdefault(key, default_scale(spec))
     chosen = place.selectbox(
         "Counted in",
         scales,
-        index=scales.index(default_scale(spec)),
         format_func=lambda scale: unit_of(spec, 0, scale),
-        key=f"{PREFIX}{name}-scale-{spec.name}",
+        key=key,
         help=" ".join(scale_words(spec, scale) for scale in scales),
     )
     return chosen or scales[0]
