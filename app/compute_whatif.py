@@ -18,7 +18,7 @@ from genome.errors import UserError
 from genome.locus import Locus, Variant, parse_locus
 from genome.sequence import Sequence
 from interpret import surrogate as surrogates
-from interpret.effects import Effect, effect
+from interpret.effects import PLACEMENTS, Effect, effect
 from interpret.jaspar import Motif
 from interpret.surrogate import Surrogate
 from interpret.whatif import (
@@ -167,6 +167,8 @@ def tiles(view: View, length: int, n: int, seed: int, asker: Asker) -> Tiles:
     """The locus shuffled tile by tile."""
     spec = registry.spec(view.model)
     check_count(n, FEWEST_SHUFFLES, MOST_BACKGROUNDS, "shuffles of each tile")
+    windows = 1 if view.locus.length <= spec.input_length else PLACEMENTS
+    _check_rows((n + 1) * windows * view.locus.length // max(1, length), "shuffles, or longer tiles")
     whole = compute.sequence(view, asker)
     return _cached(
         ("tiles", length, n, seed),
@@ -302,6 +304,12 @@ def _text(place: Locus) -> str:
 
 def _window(view: View, spec: ModelSpec, asker: Asker) -> Sequence:
     return window_at(compute.sequence(view, asker), view.locus.start, view.locus.end, spec)
+
+
+def _check_rows(rows: int, fewer: str) -> None:
+    """Raises a UserError where a question is too large to wait for."""
+    if rows > MOST_ROWS:
+        raise UserError(f"This asks for about {rows:,} windows, more than {MOST_ROWS:,}: take fewer {fewer}.")
 
 
 def _checked(view: View, scale: Scale, n: int) -> ModelSpec:

@@ -30,7 +30,7 @@ FEWEST_BACKGROUNDS = 100  # what the field asks of a global importance
 FEWEST_SHUFFLES = 20  # per tile
 MOST_UNKNOWN = 0.1  # share of N beyond which a window is not asked
 _LOG2 = re.compile(r"log2\s*\(?([^(),]+)")
-_ROWS_PER_CALL = 2_048  # windows handed to the engine at once, so that memory stays small
+_BASES_PER_CALL = 2**20  # in the windows handed to the engine at once, so that memory stays small
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,9 @@ def answers(run: Runner, spec: ModelSpec, codes: Codes, scale: Scale, progress: 
     """
     check_scale(spec, scale)
     parts = []
-    for first in range(0, len(codes), _ROWS_PER_CALL):
-        last = min(first + _ROWS_PER_CALL, len(codes))
+    step = max(1, _BASES_PER_CALL // spec.input_length)
+    for first in range(0, len(codes), step):
+        last = min(first + step, len(codes))
         components = run(Components(), (encoded(codes[first:last]),), share_of(progress, first, last, len(codes)))[0]
         scalars = explained(components, spec).astype(np.float64)  # (rows, components, tracks)
         parts.append(by_member(as_amounts(scalars, spec) if scale == "amount" else scalars, spec))  # type: ignore[arg-type]

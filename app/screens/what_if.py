@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import compute, compute_whatif
 from app.compute import Asker
@@ -39,12 +40,12 @@ def show() -> None:
         st.segmented_control("Question", list(QUESTIONS), key=_QUESTION, required=True, label_visibility="collapsed")
     )
     st.caption(QUESTIONS[question])
-    with st.form(f"whatif-{question}", border=True):
+    with st.container(border=True, key="whatif-form"):
         wanted = what_if_forms.form(question, view)
-        pressed = st.form_submit_button("Ask the model", type="primary")
-    slot = st.empty()
+        pressed = st.button("Ask the model", type="primary", key="whatif-ask")
+    waiting = st.empty()
     if pressed:
-        _answer(question, wanted, view, slot)
+        _answer(question, wanted, view, waiting)
     last: tuple[View, Result] | None = st.session_state.get(_ANSWERS, {}).get(question)
     if last is not None:
         if _bases(last[0]) != _bases(view):
@@ -111,17 +112,20 @@ def _ask(view: View) -> None:
     st.caption(f"Filled in below under “{text(st.session_state[_QUESTION])}”: check it and ask.")
 
 
-def _answer(question: str, wanted: Question, view: View, slot: st.delta_generator.DeltaGenerator) -> None:
+def _answer(question: str, wanted: Question, view: View, waiting: DeltaGenerator) -> None:
+    """Asks under a bar; Cancel, or anything else that is pressed meanwhile, gives the question up."""
     asker = state.asker()
-    waiting = Asker(asker.session, asker.remote_allowed, progress_in(slot, "Asking the model"))
+    with waiting.container(horizontal=True, vertical_alignment="bottom"):
+        slot = st.container().empty()
+        st.button("Cancel", key="whatif-cancel", type="tertiary")
     try:
-        found = wanted(waiting)
+        found = wanted(Asker(asker.session, asker.remote_allowed, progress_in(slot, "Asking the model")))
     except UserError as error:
+        waiting.empty()
         problem(str(error))
     else:
+        waiting.empty()
         st.session_state.setdefault(_ANSWERS, {})[question] = (view, found)
-    finally:
-        slot.empty()
 
 
 def _bases(view: View) -> tuple[object, ...]:

@@ -84,9 +84,10 @@ def show(view: View, result: Result) -> None:
 
 def _below(view: View, spec: ModelSpec, result: Result) -> None:
     facts = whatif_record.facts(view, spec, result)
+    edits = f" with {len(view.edits)} edit{'s' if len(view.edits) > 1 else ''}" if view.edits else ""
     st.caption(
         text(
-            f"{spec.model_id} · {view.genome} {view.locus}{' · ' + str(len(view.edits)) + ' edits' if view.edits else ''} · "
+            f"{spec.model_id} · {view.genome} {view.locus}{edits} · "
             f"{facts['method']} · {facts['strand_rule']} · {facts['done']}",
             1_200,
         )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import compute_whatif
 from app.compute import Asker
@@ -79,14 +80,26 @@ def form(question: str, view: View) -> Question:
 
 
 def _change(view: View) -> Question:
-    act = st.segmented_control("What to do", _ACTS, key=PREFIX + "act", required=True)
-    motif, where, to, strand = st.columns([0.34, 0.3, 0.2, 0.16])
+    act = st.segmented_control("What to do", _ACTS, key=PREFIX + "act", required=True) or _ACTS[0]
+    motif, where, last = st.columns([0.4, 0.36, 0.24])
     name = motif.text_input("Motif", key=PREFIX + "motif", help=_MOTIF, max_chars=80)
-    at = where.text_input("Position or stretch", key=PREFIX + "where", help=_WHERE, placeholder="best match")
-    moved = to.text_input("Move to", key=PREFIX + "to", help="Only to move: where its first base should stand.")
-    along = strand.selectbox("Strand", ("+", "-"), key=PREFIX + "strand", help="Only to put in: the way it points.")
-    seed = view.seed
-    return lambda asker: compute_whatif.change(view, act or "Take out", name, at, moved, along, seed, asker)
+    help_where = _WHERE if act != "Put in" else "Of its first base; left empty, it stands in the middle of the locus."
+    empty = "middle of the locus" if act == "Put in" else "best match of the motif"
+    at = where.text_input(
+        "Position" if act == "Put in" else "Position or stretch",
+        key=PREFIX + "where",
+        help=help_where,
+        placeholder=empty,
+    )
+    to = (
+        last.text_input("Move to", key=PREFIX + "to", help="Where its first base should stand.")
+        if act == "Move"
+        else ""
+    )
+    strand = "+"
+    if act == "Put in":
+        strand = last.selectbox("Strand", ("+", "-"), key=PREFIX + "strand", help="The way it points.")
+    return lambda asker: compute_whatif.change(view, act, name, at, to, strand, view.seed, asker)
 
 
 def _pair(view: View) -> Question:
@@ -155,7 +168,7 @@ def _draws(view: View, name: str) -> tuple[int, int, Scale]:
     return n, seed, _scale(what, view, name)
 
 
-def _scale(place: st.delta_generator.DeltaGenerator, view: View, name: str) -> Scale:
+def _scale(place: DeltaGenerator, view: View, name: str) -> Scale:
     """What effects are counted in; a model with one scale only is given no choice."""
     spec = registry.spec(view.model)
     scales: list[Scale] = ["explained", "amount"] if has_amounts(spec) else ["explained"]
@@ -171,9 +184,7 @@ def _scale(place: st.delta_generator.DeltaGenerator, view: View, name: str) -> S
     return chosen or scales[0]
 
 
-def _number(
-    place: st.delta_generator.DeltaGenerator, name: str, label: str, first: int, low: int, high: int, step: int
-) -> int:
+def _number(place: DeltaGenerator, name: str, label: str, first: int, low: int, high: int, step: int) -> int:
     key = PREFIX + name
     st.session_state.setdefault(key, min(max(first, low), high))
     return int(place.number_input(label, low, high, step=step, key=key))

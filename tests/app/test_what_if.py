@@ -133,3 +133,65 @@ def test_files_say_everything_that_decides_the_answer() -> None:
     assert table.startswith("# software: cislens")
     assert "\ntrack,cell type,effect," in table
     assert found is compute_whatif.everywhere(view, "CTCF", "+", 100, 7, "explained", asker)
+
+
+def view_of(**changed: str):
+    from app.examples import EXAMPLES
+    from app.screens.state import of_example
+    from app.view import from_query
+
+    return from_query(of_example(EXAMPLES[0]).to_query() | changed)
+
+
+def test_inserted_bases_are_refused_before_a_motif_is_changed_and_substitutions_are_kept() -> None:
+    from app import compute_whatif
+    from app.compute import Asker
+    from genome.errors import UserError
+
+    with pytest.raises(UserError, match="undo those edits"):
+        compute_whatif.change(view_of(edits="58400.-.ACGT"), "Take out", "CTCF", "", "", "+", 0, Asker())
+    base = view_of()
+    found = compute_whatif.change(base, "Take out", "CTCF", "", "", "+", 0, Asker())
+    again = compute_whatif.change(found.after, "Put in", "CTCF", "58,422", "", "-", 0, Asker())
+    assert again.after.edits
+    assert abs(float(again.effect.delta[0])) > 5
+
+
+def test_questions_too_large_to_wait_for_are_refused() -> None:
+    from app import compute_whatif
+    from app.compute import Asker
+    from genome.errors import UserError
+
+    with pytest.raises(UserError, match="more than 60,000"):
+        compute_whatif.spacing(view_of(), "CTCF", "SPI1", range(60), 1_000, 0, "explained", Asker())
+    with pytest.raises(UserError, match="from 100 to 1,000 backgrounds"):
+        compute_whatif.everywhere(view_of(), "CTCF", "+", 10, 0, "explained", Asker())
+    with pytest.raises(UserError, match="gap"):
+        compute_whatif.spacing(view_of(), "CTCF", "SPI1", range(5, 2), 100, 0, "explained", Asker())
+
+
+def test_what_stands_here_fills_in_the_form_and_motifs_are_read_from_words() -> None:
+    from app import compute_whatif
+    from app.compute import Asker
+
+    assert compute_whatif.found_here(view_of(), Asker()) == ("CTCF", "58,422-58,440")
+    assert compute_whatif.motifs_in(view_of(), "What if I move CTCF next to SPI1 here?", Asker()) == ("CTCF", "SPI1")
+    assert compute_whatif.motifs_in(view_of(), "put AAAGAGGAAGT in", Asker()) == ("AAAGAGGAAGT",)
+    assert compute_whatif.motifs_in(view_of(), "take it out", Asker()) == ()
+
+
+def test_a_spacing_scan_is_drawn_with_what_is_called_and_goes_whole_into_the_table() -> None:
+    from app import compute_whatif, whatif_record
+    from app.compute import Asker
+    from app.figures import whatif as figures
+
+    view = compute_whatif.of_model(view_of(), registry.spec("simple").model_id)
+    spec = registry.spec(view.model)
+    found = compute_whatif.spacing(view, "CTCF", "SPI1", range(0, 10, 5), 100, 0, "explained", Asker())
+    drawn = figures.spacing(found, 0, "log odds")
+    assert len(drawn.data) == 2 * len(found.arrangements) == 8
+    columns = whatif_record.whole_table(spec, found)
+    assert len(columns["interaction"]) == len(spec.tracks) * 4 * 2
+    record = json.loads(whatif_record.as_json(view, spec, found))
+    assert record["motifs"][0].startswith("CTCF: ")
+    assert "Bonferroni" in record["called"]
