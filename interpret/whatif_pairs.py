@@ -29,7 +29,7 @@ from models.engine import Progress, Runner
 from models.shuffle import Codes, codes_of
 
 MOST_GAPS = 61
-SMALLEST_SHARE = 0.2  # of what the pair does, or its parts add up to: below it the shipped network errs on the sandbox
+SMALLEST_SHARE = 0.2  # of what the pair does, or its parts add up to: less lies within what a fitted network errs
 STRONG_SHARE = 2 / 3  # of the largest interaction: the others are named as weaker
 _ROWS = 2_048
 SIGNS = {"+": "+", "-": "\u2212"}  # as people read a strand
