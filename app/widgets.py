@@ -38,6 +38,7 @@ STYLE = """
 .cl-brand { font-size:1.35rem; font-weight:700; color:var(--ink); letter-spacing:-.01em; line-height:1.1; }
 .cl-sub, .cl-note { color:var(--soft); font-size:.82rem; line-height:1.35; }
 .cl-said { font-size:1.06rem; line-height:1.5; color:var(--ink); min-height:3.1em; }
+.cl-whatif { min-height:0; }
 .cl-rank { min-height:1.35em; }
 .cl-chips { display:flex; flex-wrap:wrap; gap:.45rem; align-items:center; min-height:2.2rem; }
 .cl-chip { border:1px solid; border-radius:999px; padding:.16rem .7rem; font-size:.83rem; white-space:nowrap; cursor:help; }
@@ -46,7 +47,8 @@ STYLE = """
 .cl-bad { background:#fff1f2; border-color:#fda4af; color:#881337; }
 [data-testid="stSelectbox"] [role="group"], [data-testid="stTextInputRootElement"],
 [data-testid="stTextInputRootElement"] > div, [data-testid="stTextInputRootElement"] input,
-[data-testid="stTextArea"] textarea { background:#fff; }
+[data-testid="stTextArea"] textarea, [data-testid="stNumberInputContainer"],
+[data-testid="stNumberInputContainer"] input { background:#fff; }
 .st-key-search-row [data-testid="stColumn"]:has([data-testid="stPopover"]) { flex:0 0 auto; min-width:7rem; }
 .st-key-search-row [data-testid="stForm"] [data-testid="stHorizontalBlock"] { flex-wrap:nowrap; }
 .st-key-search-row [data-testid="stForm"] [data-testid="stColumn"] { min-width:0; }

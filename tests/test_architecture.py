@@ -33,6 +33,8 @@ WITHOUT_STREAMLIT = {
         "background_cli",
         "models_table",
         "side_by_side",
+        "compute_whatif",
+        "whatif_record",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it

@@ -8,12 +8,17 @@ from streamlit.navigation.page import StreamlitPage
 
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu, home first."""
-    return [home(), models_page(), sequence_set_page(), jobs_page()]
+    return [home(), what_if_page(), models_page(), sequence_set_page(), jobs_page()]
 
 
 def home() -> StreamlitPage:
     """The Locus screen."""
     return st.Page(_locus, title="Locus", url_path="locus", icon=":material/search:", default=True)
+
+
+def what_if_page() -> StreamlitPage:
+    """The screen that changes the sequence looked at."""
+    return st.Page(_what_if, title="What if", url_path="what-if", icon=":material/science:")
 
 
 def models_page() -> StreamlitPage:
@@ -38,6 +43,12 @@ def _locus() -> None:
     from app.screens import locus
 
     locus.show()
+
+
+def _what_if() -> None:
+    from app.screens import what_if
+
+    what_if.show()
 
 
 def _models() -> None:
