@@ -16,7 +16,8 @@ from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
 from genome.catalog import RemoteNotAllowed
 from genome.errors import UserError
-from interpret.trust import HOW
+from interpret.checks import HOW
+from interpret.checks import strip as drawn
 
 BROWSER = "browser"
 _PLACEHOLDER = "coordinates · gene · rsID · variant · sequence"
@@ -108,7 +109,7 @@ def _answer(view: View) -> None:
     found = answers.answer(view, compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing")))
     top.html(said(*found.said, found.ranked))
     with strip.container(horizontal=True, vertical_alignment="center", key="trust"):
-        st.html(chips(found.checks), width="stretch")
+        st.html(chips(drawn(found.checks)), width="stretch")
         with st.popover("How?", type="tertiary"):
             unit = found.spec.tracks[found.spec.track_index(found.view.track)].unit
             for name, words in (({unit.capitalize(): UNITS[unit]} if unit in UNITS else {}) | HOW).items():
