@@ -92,9 +92,12 @@ def attribute(options: argparse.Namespace) -> int:
     if ending == "bw":
         length = compute.genome(view, asker).contigs[view.locus.chrom]
         export.write_file(out, export.attribution_bigwig(found, contig_length=length))
+    elif ending == "json":
+        from app.answer import answer
+
+        export.write_file(out, export.answer_json(answer(view, asker, thorough=options.thorough)))
     else:
         writers: dict[str, Callable[..., bytes | str]] = {
-            "json": export.attribution_json,
             "npz": export.attribution_npz,
             "bedgraph": export.attribution_bedgraph,
         }
@@ -267,6 +270,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--baseline", choices=BASELINE_NAMES, help="the method's usual one unless given")
     sub.add_argument("--seed", type=int, default=0, help="of the shuffles")
     sub.add_argument("--out", required=True)
+    sub.add_argument("--thorough", action="store_true", help="with .json: also the checks that take long")
     sub.add_argument("--remote", action="store_true", help="allow sending the locus to the genome server")
 
     sub = command("models", models, "List the models, or add one: cislens models add FOLDER.")

@@ -31,6 +31,7 @@ Float = npt.NDArray[np.float32]
 
 METHOD_SECONDS = 1.0  # that another method may take unasked
 DELETION_SECONDS = 1.0  # that the deletion test may take unasked
+ASK = "ask for it under Checks"
 
 
 def agreement(view: View, asker: Asker, *, thorough: bool = False) -> Agreement:
@@ -40,10 +41,12 @@ def agreement(view: View, asker: Asker, *, thorough: bool = False) -> Agreement:
         UserError: when the view itself cannot be explained.
     """
     key = _key("agreement", view)
-    thorough = thorough or compute.cache().holds(key)  # once asked for, it stays
-    if thorough:
+    if thorough or compute.cache().holds(key):  # once asked for, it stays
         return compute.cache().get(key, lambda: _compared(view, asker, thorough=True), wait=asker.wait)
-    return _compared(view, asker, thorough=False)
+    found = _compared(view, asker, thorough=False)
+    if not any(reason.endswith(ASK) for _, reason in found.left_out):
+        compute.cache().get(key, lambda: found, wait=asker.wait)
+    return found
 
 
 def deletion(view: View, asker: Asker, *, thorough: bool = False) -> Deletion | Untested:
@@ -52,7 +55,7 @@ def deletion(view: View, asker: Asker, *, thorough: bool = False) -> Deletion | 
     key = _key("deletion", view)
     seconds = compute.engine().pace(spec.model_id).row_seconds * faithfulness.TEST_ROWS
     if not (thorough or compute.cache().holds(key) or seconds <= DELETION_SECONDS):
-        return Untested(f"not tested: would take {_seconds(seconds)}", "Ask for it under Checks.")
+        return Untested(f"not tested: would take {_seconds(seconds)}", f"It was left out for its time; {ASK}.")
     x, values = tested(view, asker)
 
     def test() -> Deletion:
@@ -122,7 +125,7 @@ def _compared(view: View, asker: Asker, *, thorough: bool) -> Agreement:
         seconds = _method_seconds(other, spec, method)
         if not thorough and (seconds is None or seconds > METHOD_SECONDS):
             time = "how long it takes is not known" if seconds is None else f"would take {_seconds(seconds)}"
-            left_out.append((method.words, f"{time}; ask for it under Checks"))
+            left_out.append((method.words, f"{time}; {ASK}"))
             continue
         try:
             others.append(compute.attribution(other, asker))

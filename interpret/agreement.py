@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interpret.attribution import Attribution
+from models.metrics import ranks, spearman
 
 Float = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
@@ -81,13 +82,6 @@ def compared(shown: Attribution, others: list[Attribution], left_out: tuple[tupl
     return Agreement(tuple(pairs), left_out)
 
 
-def spearman(a: Float, b: Float) -> float:
-    """The rank correlation of two rows (length,), ties sharing their mean rank; NaN when either is constant."""
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return float("nan")
-    return float(np.corrcoef(ranks(a), ranks(b))[0, 1])
-
-
 def disagreed(a: Float, b: Float) -> Places:
     """int64, where one row is among its strongest tenth and the other is of the other sign or among its weaker half."""
     either = np.zeros(len(a), dtype=bool)
@@ -97,10 +91,3 @@ def disagreed(a: Float, b: Float) -> Places:
         either |= strong & ((np.sign(one) != np.sign(other)) | (sizes <= WEAK * len(a)))
     places: Places = np.flatnonzero(either)
     return places
-
-
-def ranks(values: Float) -> npt.NDArray[np.float64]:
-    """float64 (length,), 1 for the smallest; equal values share the mean of their ranks."""
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = counts.cumsum()
-    return np.asarray((last - (counts - 1) / 2)[where], dtype=np.float64)

@@ -203,7 +203,7 @@ def deletion_test(
         NothingToExplain: when the window is predicted as its shuffles are.
     """
     found = ends(run, x, spec, target, seed=seed)
-    codes = _codes(x)
+    codes = codes_of(x)
     ranking = strongest(values, codes, found.sign)
     places = _with_others(codes, ranking, most, sign=found.sign, values=values)
     if not len(places):
@@ -250,7 +250,7 @@ def curves(
         NothingToExplain: when the window is predicted as its shuffles are.
     """
     found = ends(run, x, spec, target, seed=seed)
-    codes = _codes(x)
+    codes = codes_of(x)
     ranking = strongest(np.nan_to_num(values), codes, found.sign)
     random = np.random.default_rng([seed, 2])
     ranked = [ranking] * len(found.shuffled)
@@ -348,7 +348,7 @@ def scalars(run: Runner, rows: Float, spec: ModelSpec, target: Target, progress:
     return found
 
 
-def _codes(x: Float) -> npt.NDArray[np.int8]:
+def codes_of(x: Float) -> npt.NDArray[np.int8]:
     """int8 (window,), 0..3 for ACGT and 4 for N, of one-hot (4, window)."""
     return np.where(x.any(axis=0), x.argmax(axis=0), 4).astype(np.int8)
 

@@ -10,7 +10,7 @@ from app.components import igv
 from app.examples import EXAMPLES
 from app.figures import beside as beside_figure
 from app.figures import letters, tracks
-from app.screens import beside, edit, motif_panel, paste, provenance, share, sidebar, state, user_tracks
+from app.screens import beside, checks_panel, edit, motif_panel, paste, provenance, share, sidebar, state, user_tracks
 from app.view import View
 from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
@@ -106,7 +106,8 @@ def _answer(view: View) -> None:
     top.html(said("", ""))
     slot = strip.container(height=40, border=False).empty()
     asker = state.asker()
-    found = answers.answer(view, compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing")))
+    waiting = compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing"))
+    found = answers.answer(view, waiting, thorough=checks_panel.asked(view))
     top.html(said(*found.said, found.ranked))
     with strip.container(horizontal=True, vertical_alignment="center", key="trust"):
         st.html(chips(drawn(found.checks)), width="stretch")
@@ -116,7 +117,7 @@ def _answer(view: View) -> None:
                 st.markdown(f"**{text(name)}.** {text(words, 600)}")
     state.go(found.view)
     _browser(found, asker)
-    names = ("Edit", "Motifs", "Side by side", "Your tracks", "Provenance")
+    names = ("Edit", "Checks", "Motifs", "Side by side", "Your tracks", "Provenance")
     panels = dict(zip(names, st.tabs(names, key="panel", on_change="rerun"), strict=True))
     for name, panel in panels.items():
         if panel.open:
@@ -128,6 +129,8 @@ def _panel(name: str, found: answers.Answer, asker: compute.Asker) -> None:
     """Draws the panel that is open; the others cost nothing."""
     if name == "Edit":
         edit.show(found, asker)
+    elif name == "Checks":
+        checks_panel.show(found, asker)
     elif name == "Motifs":
         motif_panel.show(found)
     elif name == "Side by side":
