@@ -22,6 +22,8 @@ WITHOUT_STREAMLIT = {
     for name in (
         "view",
         "compute",
+        "compute_shift",
+        "compute_trust",
         "cli",
         "export",
         "score",

@@ -12,8 +12,10 @@ from genome.errors import UserError
 from genome.locus import Locus
 from genome.sequence import Sequence
 from interpret import checks as trust
+from interpret.agreement import Agreement
 from interpret.attribution import Attribution
 from interpret.checks import HOW, Check, checks, correlation
+from interpret.faithfulness import Untested
 from interpret.headline import Headline, headline
 from interpret.trust import sentence
 from interpret.wording import signed
@@ -177,7 +179,15 @@ def test_the_gap_is_absolute_where_there_is_almost_no_difference_to_share():
 
 
 def test_the_order_of_the_strip_is_fixed_and_each_check_is_explained():
-    row = row_of(attribution=attribution_of(), simple=1.0, like=Verdict("like", stranger_than=0.5))
+    found = attribution_of()
+    found = replace(found, members=np.stack([found.values, found.values]))
+    row = row_of(
+        attribution=found,
+        simple=1.0,
+        like=Verdict("like", stranger_than=0.5),
+        agreement=Agreement(()),
+        deletion=Untested("not tested", ""),
+    )
     named = [
         "Adds up",
         "Methods",
@@ -192,6 +202,12 @@ def test_the_order_of_the_strip_is_fixed_and_each_check_is_explained():
     assert list(row) == named == list(HOW)
     for threshold in (trust.STRANDS_GOOD, trust.STRANDS_BAD):
         assert str(threshold) in HOW["Strands"]
+    for name, thresholds in (
+        ("Methods", (trust.METHODS_GOOD, trust.METHODS_BAD)),
+        ("Letters", (trust.LETTERS_GOOD, trust.LETTERS_BAD)),
+        ("Deletion", (f"{trust.DELETION_GOOD:g}", f"{trust.DELETION_BAD:g}", f"{trust.DELETION_BEATEN:.0%}")),
+    ):
+        assert all(str(threshold) in HOW[name] for threshold in thresholds)
     for threshold in (trust.MEMBERS_GOOD, trust.MEMBERS_BAD):
         assert str(threshold) in HOW["Members"]
     assert "10%" in HOW["Unknown bases"]
