@@ -103,6 +103,7 @@ def attribute(options: argparse.Namespace) -> int:
         }
         digest = compute.contig_digest(view, asker)
         export.write_file(out, writers[ending](view, found, contig_digest=digest))
+    _print_notices([found.note] if found.note else [])
     if found.converged is False:
         print(f"cislens: the contributions do not add up (gap {found.relative_gap:.1%}).", file=sys.stderr)
     return 0

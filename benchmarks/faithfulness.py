@@ -191,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peaks", type=int, default=100)
     parser.add_argument("--sites", type=int, default=40, help="windows of the sandbox for each factor")
-    parser.add_argument("--elements", type=int, default=20, help="windows of the sandbox for the profile")
+    parser.add_argument("--elements", type=int, default=12, help="windows of the sandbox for the profile")
     asked = parser.parse_args()
     data = os.environ.get("CISLENS_DATA")
     if not data:
