@@ -148,7 +148,7 @@ def checks(
         if len(attribution.members) > 1:
             row.append(_letters(attribution))
         if deletion is not None:
-            row.append(_deletion(deletion))
+            row.append(_deletion(deletion, attribution.unit))
     row.append(_unknown(n_share))
     if like is not None:
         row.append(_like(like))
@@ -235,7 +235,7 @@ def _letters(attribution: Attribution) -> Check:
     return Check("Letters", label, f"± {share:.0%}", level, concern)
 
 
-def _deletion(found: Deletion | Untested) -> Check:
+def _deletion(found: Deletion | Untested, unit: str) -> Check:
     """How many times as much the strongest bases cost as others like them."""
     if isinstance(found, Untested):
         return Check("Deletion", "Deletion", found.short, "open", detail=found.why)
@@ -243,7 +243,7 @@ def _deletion(found: Deletion | Untested) -> Check:
     times = f"{found.ratio:.0f}" if found.ratio >= 10 else f"{found.ratio:.1f}"
     value = f"over {MOST_RATIO:.0f}x random" if found.ratio > MOST_RATIO else f"{times}x random"
     detail = (
-        f"deleting the {count} {verb} bases costs {signed(float(found.costs.mean()), 2)}, {count} others like them "
+        f"deleting the {count} {verb} bases costs {signed(float(found.costs.mean()), 2)} {unit}, {count} others like them "
         f"{signed(float(found.others.mean()), 2)} (standard deviation {found.others.std(ddof=1):.2f} over "
         f"{len(found.others)} draws, distances within {found.tolerance} bp)"
     )

@@ -29,7 +29,7 @@ def figure(found: Curves) -> go.Figure:
         drawn.add_trace(_line(share, curve, STRONGEST, "strongest first", shown=column == 1), 1, column)
         drawn.update_xaxes(title_text="% of the bases", row=1, col=column)
     drawn.update_yaxes(title_text="prediction (window 1, shuffled 0)", row=1, col=1)
-    drawn.update_layout(height=300, margin={"l": 50, "r": 10, "t": 30, "b": 40}, legend={"orientation": "h", "y": 1.22})
+    drawn.update_layout(height=320, margin={"l": 50, "r": 10, "t": 30, "b": 60}, legend={"orientation": "h", "y": -0.3})
     return drawn
 
 

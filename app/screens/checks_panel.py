@@ -14,6 +14,8 @@ from app.figures import curves
 from app.view import View
 from app.widgets import problem, progress_in, text
 from genome.errors import UserError
+from interpret.faithfulness import Curves
+from interpret.methods import in_words
 
 MARKS = {"good": "good", "caution": "with care", "bad": "bad", "open": "open"}
 _ASKED, _CURVES = "checks_asked", "curves_asked"
@@ -62,17 +64,20 @@ def _curves(found: Answer, asker: Asker) -> None:
         return
     finally:
         slot.empty()
-    areas = drawn.areas()
     st.plotly_chart(curves.figure(drawn), key="faithfulness-curves")
-    st.caption(
-        text(
-            f"{found.spec.model_id}, {found.view.track}, {found.attribution.method if found.attribution else ''}, seed "
-            f"{found.view.seed}: area under deletion {areas['deletion']:.2f} (random bases {areas['random deletion']:.2f}; low "
-            f"is good), under insertion {areas['insertion']:.2f} (random {areas['random insertion']:.2f}; high is good). "
-            "Random bases are of the same letters and about as far from the centre of the window; the pale bands hold 90 % "
-            "of their draws.",
-            900,
-        )
+    st.caption(text(_caption(found, drawn), 900))
+
+
+def _caption(found: Answer, drawn: Curves) -> str:
+    """What decides the curves, and the areas under them."""
+    if found.attribution is None:
+        raise ValueError("curves need contributions")
+    areas, strands = drawn.areas(), " and ".join(found.spec.strands)
+    return (
+        f"{found.spec.model_id}, {found.view.track}, strands {strands}; ranked by {in_words(found.attribution)}; shuffles by "
+        f"seed {found.view.seed}. Area under deletion {areas['deletion']:.2f} (random bases {areas['random deletion']:.2f}; low "
+        f"is good), under insertion {areas['insertion']:.2f} (random {areas['random insertion']:.2f}; high is good). Random "
+        "bases are of the same letters and about as far from the centre of the window; the pale bands hold 90 % of their draws."
     )
 
 
