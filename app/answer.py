@@ -6,18 +6,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app import compute, compute_shift
+from app import compute, compute_shift, compute_trust
 from app.compute import Asker
 from app.limits import has_letters
 from app.view import View
 from genome.errors import UserError
 from genome.sequence import Sequence
 from interpret import trust, wording
+from interpret.agreement import Agreement
 from interpret.attribution import Attribution
 from interpret.background import Rank
 from interpret.background_build import MAX_N
+from interpret.checks import Check, checks
+from interpret.headline import Headline, headline
 from interpret.motifs import MotifCall
-from interpret.trust import Check, Headline
 from interpret.wording import Interval, Reading
 from models import registry
 from models.core import ModelSpec, Prediction
@@ -44,6 +46,7 @@ class Answer:
         band: where measurements are expected along the locus, or None when the model has no intervals.
         rank: where the strongest prediction stands in the model's background.
         ranked: the line below the sentence that says so; empty where the sentence says it.
+        agreement: how other methods rank the bases, or None without letters.
     """
 
     view: View
@@ -59,10 +62,16 @@ class Answer:
     band: Band | None
     rank: Rank
     ranked: str
+    agreement: Agreement | None
 
 
-def answer(view: View, asker: Asker) -> Answer:
+def answer(view: View, asker: Asker, *, thorough: bool = False) -> Answer:
     """Predicts, explains and judges a view.
+
+    Args:
+        view: what is looked at.
+        asker: who asks.
+        thorough: whether checks are to be made that take longer than anybody would wait for unasked.
 
     Raises:
         UserError: when it cannot be answered; the text says why and what to do.
@@ -71,16 +80,17 @@ def answer(view: View, asker: Asker) -> Answer:
     view = replace(view, reduce=compute.target(spec, view).reduce, contig=compute.contig_digest(view, asker))
     track = spec.track_index(view.track)
     shown = compute.shown_sequence(view, asker)
-    prediction = compute.prediction(view, _part(asker, 0.0, 0.3))
+    prediction = compute.prediction(view, _part(asker, 0.0, 0.25))
     explained = has_letters(spec, view.locus)
-    attribution = compute.attribution(view, _part(asker, 0.3, 0.9)) if explained else None
-    calls = compute.motif_calls(view, attribution, _part(asker, 0.9, 1.0)) if attribution is not None else ()
-    found = trust.headline(prediction, track)
+    attribution = compute.attribution(view, _part(asker, 0.25, 0.7)) if explained else None
+    calls = compute.motif_calls(view, attribution, _part(asker, 0.7, 0.75)) if attribution is not None else ()
+    found = headline(prediction, track)
     band, trouble = _band(view, asker)
     interval = _interval(prediction, track, found, band)
     how = wording.reading(spec.tracks[track].unit, spec.tracks[track].kind)
     rank = _rank(view, found, shown, asker)
-    row = trust.checks(
+    agreement = compute_trust.agreement(view, _part(asker, 0.75, 0.9), thorough=thorough) if explained else None
+    row = checks(
         found,
         attribution,
         sd=spec.tracks[track].sd,
@@ -89,28 +99,45 @@ def answer(view: View, asker: Asker) -> Answer:
         how=how,
         interval=interval,
         like=compute_shift.of_view(view, asker),
+        agreement=agreement,
+        deletion=compute_trust.deletion(view, _part(asker, 0.9, 1.0), thorough=thorough) if explained else None,
     )
-    names = [call.label for call in calls if call.label and call.seqlet.sign == "+"]
-    long = len(prediction.starts) > 1
-    said = trust.sentence(
-        view.track,
-        spec.tracks[track].unit,
+    said = _said(view, prediction, found, calls, row, interval, rank, unknown=shown.n_share == 1, explained=explained)
+    notices = (*_notices(view, prediction, shown, attribution), *_meaning(band), *trouble)
+    ranked = _ranked(rank, how)
+    return Answer(
+        view, spec, shown, prediction, attribution, calls, found, row, said, notices, band, rank, ranked, agreement
+    )  # fmt: skip
+
+
+def _said(
+    view: View,
+    prediction: Prediction,
+    found: Headline,
+    calls: tuple[MotifCall, ...],
+    row: tuple[Check, ...],
+    interval: Interval | None,
+    rank: Rank,
+    *,
+    unknown: bool,
+    explained: bool,
+) -> tuple[str, str]:
+    """The two sentences."""
+    track = prediction.spec.tracks[prediction.spec.track_index(view.track)]
+    return trust.sentence(
+        track.name,
+        track.unit,
         found,
-        names,
+        [call.label for call in calls if call.label and call.seqlet.sign == "+"],
         row,
         explained=explained,
-        long=long,
-        kind=spec.tracks[track].kind,
-        sd=spec.tracks[track].sd,
+        long=len(prediction.starts) > 1,
+        kind=track.kind,
+        sd=track.sd,
         interval=interval,
         rank=rank.text if rank.percentile is not None else "",
+        unknown=unknown,
     )
-    if shown.n_share == 1:
-        said = ("Nothing can be said here: every base is unknown (N).", "Look at another place, or paste the bases.")
-    meaning = () if band is None else (f"{100 * band.confidence:g} % of measurements fall inside the pale band.",)
-    notices = (*_notices(view, prediction, shown), *meaning, *trouble)
-    ranked = _ranked(rank, how)
-    return Answer(view, spec, shown, prediction, attribution, calls, found, row, said, notices, band, rank, ranked)
 
 
 def _band(view: View, asker: Asker) -> tuple[Band | None, tuple[str, ...]]:
@@ -143,8 +170,14 @@ def _ranked(rank: Rank, how: Reading) -> str:
     return rank.text[:1].upper() + rank.text[1:].rstrip(".") + "."
 
 
-def _notices(view: View, prediction: Prediction, shown: Sequence) -> tuple[str, ...]:
+def _meaning(band: Band | None) -> tuple[str, ...]:
+    return () if band is None else (f"{100 * band.confidence:g} % of measurements fall inside the pale band.",)
+
+
+def _notices(view: View, prediction: Prediction, shown: Sequence, attribution: Attribution | None) -> tuple[str, ...]:
     notices = [prediction.rule]
+    if attribution is not None and attribution.note:
+        notices.append(attribution.note)
     if view.locus.length > MAX_READABLE and has_letters(prediction.spec, view.locus):
         notices.append("Where letters would be too narrow to read, bars in their colours stand for them: zoom in.")
     if view.locus.length > compute.MAX_LETTERS:

@@ -92,14 +92,18 @@ def attribute(options: argparse.Namespace) -> int:
     if ending == "bw":
         length = compute.genome(view, asker).contigs[view.locus.chrom]
         export.write_file(out, export.attribution_bigwig(found, contig_length=length))
+    elif ending == "json":
+        from app.answer import answer
+
+        export.write_file(out, export.answer_json(answer(view, asker, thorough=options.thorough)))
     else:
         writers: dict[str, Callable[..., bytes | str]] = {
-            "json": export.attribution_json,
             "npz": export.attribution_npz,
             "bedgraph": export.attribution_bedgraph,
         }
         digest = compute.contig_digest(view, asker)
         export.write_file(out, writers[ending](view, found, contig_digest=digest))
+    _print_notices([found.note] if found.note else [])
     if found.converged is False:
         print(f"cislens: the contributions do not add up (gap {found.relative_gap:.1%}).", file=sys.stderr)
     return 0
@@ -267,6 +271,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--baseline", choices=BASELINE_NAMES, help="the method's usual one unless given")
     sub.add_argument("--seed", type=int, default=0, help="of the shuffles")
     sub.add_argument("--out", required=True)
+    sub.add_argument("--thorough", action="store_true", help="with .json: also the checks that take long")
     sub.add_argument("--remote", action="store_true", help="allow sending the locus to the genome server")
 
     sub = command("models", models, "List the models, or add one: cislens models add FOLDER.")

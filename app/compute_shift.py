@@ -14,7 +14,7 @@ from app.compute import Asker
 from app.view import PASTED, View
 from genome.catalog import genome_entry
 from genome.errors import UserError
-from interpret.trust import headline
+from interpret.headline import headline
 from models import registry
 from models.core import ModelSpec
 from models.engine import Priority, Progress, Runner

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from app.answer import Answer
 from app.figures.logos import caption_of
 from app.view import View
 from genome.errors import UserError
@@ -116,6 +117,40 @@ def attribution_json(view: View, attribution: Attribution, *, contig_digest: str
         "hypothetical": {base: _rounded(row) for base, row in zip("ACGT", attribution.hypothetical, strict=True)},
     }
     return json.dumps(record, indent=1, allow_nan=False)
+
+
+def answer_json(found: Answer) -> str:
+    """The answer whole: what is predicted, the contributions, what was checked and left out, and the sentence."""
+    view, shown = found.view, found.attribution
+    made = prediction_json if shown is None else attribution_json
+    told: Any = found.prediction if shown is None else shown
+    record = json.loads(made(view, told, contig_digest=view.contig)) | {
+        "sentence": " ".join(found.said).strip(),
+        "percentile": found.rank.text,
+        "notices": list(found.notices),
+        "checks": [
+            {
+                "name": check.name,
+                "label": check.label,
+                "value": check.value,
+                "level": check.level,
+                "concern": check.concern,
+                "detail": check.detail,
+            }
+            for check in found.checks
+        ],
+        "not_compared": [] if found.agreement is None else [list(pair) for pair in found.agreement.left_out],
+        "disagreed": _disagreed(found),
+    }
+    return json.dumps(record, indent=1, allow_nan=False)
+
+
+def _disagreed(found: Answer) -> list[int]:
+    """0-based genome positions of the bases that most methods see otherwise than the one shown."""
+    if found.agreement is None or found.attribution is None:
+        return []
+    places = found.agreement.places + found.attribution.core[0]
+    return [int(position) for position in found.attribution.sequence.positions[places]]
 
 
 def attribution_npz(view: View, attribution: Attribution, *, contig_digest: str) -> bytes:

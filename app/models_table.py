@@ -42,6 +42,8 @@ _NEAREST = 4
 _ALIKE = 0.75
 _SEPARATORS = re.compile(r"[\s,;/()|]+")
 _LONGEST_QUERY = 200
+SCORES = "scores.json"
+FAITHFULNESS = "faithfulness.json"  # how well each method of attribution finds the bases that matter
 
 
 @dataclass(frozen=True)
@@ -236,15 +238,15 @@ class Scores:
     problem: str = ""
 
 
-def scores(spec: ModelSpec) -> Scores:
-    """The held-out scores of ``scores.json`` beside the model: no table when there is none."""
-    table = _score_file(spec)
+def scores(spec: ModelSpec, file: str = SCORES) -> Scores:
+    """The held-out scores in a file beside the model: no table when there is none."""
+    table = _score_file(spec, file)
     if table is None:
         return Scores()
     if not isinstance(table, dict) or not isinstance(table.get("scores"), list):
-        return Scores(problem="scores.json holds no list of scores; what is known about them is in the card.")
+        return Scores(problem=f"{file} holds no list of scores; what is known about them is in the card.")
     if _of_another(table, spec):
-        return Scores(problem="scores.json was made for another version of this model, so it is not shown.")
+        return Scores(problem=f"{file} was made for another version of this model, so it is not shown.")
     own_first = sorted(
         (entry for entry in table["scores"] if isinstance(entry, dict)),
         key=lambda entry: entry.get("name", spec.name) != spec.name,
@@ -252,9 +254,9 @@ def scores(spec: ModelSpec) -> Scores:
     return _score_table(own_first, _ceiling(table.get("ceiling")))
 
 
-def _score_file(spec: ModelSpec) -> Any:
-    """What ``scores.json`` beside the model holds; None without the file, an empty text when it is no JSON."""
-    path = registry.companion(spec.model_id, "scores.json")
+def _score_file(spec: ModelSpec, file: str = SCORES) -> Any:
+    """What a file beside the model holds; None without the file, an empty text when it is no JSON."""
+    path = registry.companion(spec.model_id, file)
     if path is None:
         return None
     try:
@@ -303,6 +305,9 @@ def _column_name(key: str) -> str:
         "auroc": "AUROC",
         "auprc": "AUPRC",
         "r": "Pearson r",
+        "deletion area": "Area under deletion (low is good)",
+        "insertion area": "Area under insertion (high is good)",
+        "average precision": "Average precision against planted sites",
     }
     named = known.get(words) or re.sub(r"\b(auroc|auprc)\b", lambda m: m[0].upper(), words)
     return named[:1].upper() + named[1:]

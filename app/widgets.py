@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from interpret.trust import HOW, Check
+from interpret.checks import HOW, Check
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!~>|$:<&])")
 
@@ -40,10 +40,12 @@ STYLE = """
 .cl-said { font-size:1.06rem; line-height:1.5; color:var(--ink); min-height:3.1em; }
 .cl-whatif { min-height:0; }
 .cl-rank { min-height:1.35em; }
-.cl-chips { display:flex; flex-wrap:wrap; gap:.45rem; align-items:center; min-height:2.2rem; }
-.cl-chip { border:1px solid; border-radius:999px; padding:.16rem .7rem; font-size:.83rem; white-space:nowrap; cursor:help; }
+.cl-chips { display:flex; flex-wrap:wrap; gap:.35rem; align-items:center; min-height:2.2rem; }
+.cl-chip { border:1px solid; border-radius:999px; padding:.16rem .6rem; font-size:.8rem; white-space:nowrap; cursor:help;
+  max-width:20rem; overflow:hidden; text-overflow:ellipsis; }
 .cl-good { background:#f0fdfa; border-color:#99f6e4; color:#134e4a; }
 .cl-caution { background:#fffbeb; border-color:#fcd34d; color:#713f12; }
+.cl-open { background:#f8fafc; border-color:#cbd5e1; color:#475569; }
 .cl-bad { background:#fff1f2; border-color:#fda4af; color:#881337; }
 [data-testid="stSelectbox"] [role="group"], [data-testid="stTextInputRootElement"],
 [data-testid="stTextInputRootElement"] > div, [data-testid="stTextInputRootElement"] input,
@@ -84,11 +86,20 @@ def text(value: object, limit: int = 300) -> str:
 def chips(checks: Iterable[Check]) -> str:
     """The trust strip as HTML; every word is escaped, each chip explains itself on hover."""
     parts = [
-        f'<span class="cl-chip cl-{check.level}" title="{html.escape(HOW[check.name], quote=True)}">'
+        f'<span class="cl-chip cl-{check.level}" title="{html.escape(_explained(check), quote=True)}">'
         f"<b>{html.escape(check.label)}</b> {html.escape(check.value)}</span>"
         for check in checks
     ]
     return f'<div class="cl-chips" role="list" aria-label="Checks of this answer">{"".join(parts)}</div>'
+
+
+def _explained(check: Check) -> str:
+    """What stands behind a chip: the whole of a short value, and the rule."""
+    return (
+        f"{check.detail[:1].upper()}{check.detail[1:].rstrip('.')}. {HOW[check.name]}"
+        if check.detail
+        else HOW[check.name]
+    )
 
 
 def said(first: str, rest: str, below: str = "") -> str:

@@ -36,6 +36,9 @@ class Method:
         adds_up: whether its contributions promise to sum to the prediction minus that of the reference.
         question: the question that it answers, in one sentence.
         source: the papers.
+        passes: about how many passes through one window its usual reference takes, by the window's length in bp; None
+            where nobody can say ahead, and it is then never run unasked.
+        gradient: whether these passes need gradients.
     """
 
     words: str
@@ -45,6 +48,8 @@ class Method:
     adds_up: bool
     question: str
     source: str
+    passes: Callable[[int], int] | None = None
+    gradient: bool = True
 
 
 METHODS: dict[str, Method] = {
@@ -56,6 +61,7 @@ METHODS: dict[str, Method] = {
         True,
         "Shares the prediction out among the bases: what each one adds on the way from the reference to here.",
         "Sundararajan, Taly and Yan 2017",
+        passes=lambda length: 2 * integrated_gradients.FIRST_POINTS,  # noqa: ARG005  points do not depend on it
     ),
     "gradient": Method(
         "gradient x input",
@@ -65,6 +71,7 @@ METHODS: dict[str, Method] = {
         False,
         "How steeply the prediction rises with each base, here and now; what the network has saturated is not seen.",
         "Simonyan, Vedaldi and Zisserman 2013; corrected as in Majdandzic, Rajesh and Koo 2023",
+        passes=lambda length: 1,  # noqa: ARG005
     ),
 }
 

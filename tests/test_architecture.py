@@ -24,6 +24,8 @@ WITHOUT_STREAMLIT = {
         "compute",
         "compute_jobs",
         "limits",
+        "compute_shift",
+        "compute_trust",
         "cli",
         "export",
         "score",

@@ -18,8 +18,7 @@ from genome.locus import Variant
 from genome.sequence import clean_bases
 from interpret.background import Rank
 from interpret.effects import Effect
-from interpret.trust import signed
-from interpret.wording import digits_for, reading
+from interpret.wording import digits_for, reading, signed
 from models.core import Target
 
 CHOSEN = "chosen_base"

@@ -10,13 +10,26 @@ from app.components import igv
 from app.examples import EXAMPLES
 from app.figures import beside as beside_figure
 from app.figures import letters, tracks
-from app.screens import beside, edit, jobs_panel, motif_panel, paste, provenance, share, sidebar, state, user_tracks
+from app.screens import (
+    beside,
+    checks_panel,
+    edit,
+    jobs_panel,
+    motif_panel,
+    paste,
+    provenance,
+    share,
+    sidebar,
+    state,
+    user_tracks,
+)
 from app.view import View
 from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
 from genome.catalog import RemoteNotAllowed
 from genome.errors import UserError
-from interpret.trust import HOW
+from interpret.checks import HOW
+from interpret.checks import strip as drawn
 
 BROWSER = "browser"
 _PLACEHOLDER = "coordinates · gene · rsID · variant · sequence"
@@ -105,10 +118,11 @@ def _answer(view: View) -> None:
     top.html(said("", ""))
     slot = strip.container(height=40, border=False).empty()
     asker = state.asker()
-    found = answers.answer(view, compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing")))
+    waiting = compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing"))
+    found = answers.answer(view, waiting, thorough=checks_panel.asked(view))
     top.html(said(*found.said, found.ranked))
     with strip.container(horizontal=True, vertical_alignment="center", key="trust"):
-        st.html(chips(found.checks), width="stretch")
+        st.html(chips(drawn(found.checks)), width="stretch")
         with st.popover("How?", type="tertiary"):
             unit = found.spec.tracks[found.spec.track_index(found.view.track)].unit
             for name, words in (({unit.capitalize(): UNITS[unit]} if unit in UNITS else {}) | HOW).items():
@@ -116,7 +130,7 @@ def _answer(view: View) -> None:
     state.go(found.view)
     _browser(found, asker)
     jobs_panel.show(found, asker)
-    names = ("Edit", "Motifs", "Side by side", "Your tracks", "Provenance")
+    names = ("Edit", "Checks", "Motifs", "Side by side", "Your tracks", "Provenance")
     panels = dict(zip(names, st.tabs(names, key="panel", on_change="rerun"), strict=True))
     for name, panel in panels.items():
         if panel.open:
@@ -128,6 +142,8 @@ def _panel(name: str, found: answers.Answer, asker: compute.Asker) -> None:
     """Draws the panel that is open; the others cost nothing."""
     if name == "Edit":
         edit.show(found, asker)
+    elif name == "Checks":
+        checks_panel.show(found, asker)
     elif name == "Motifs":
         motif_panel.show(found)
     elif name == "Side by side":

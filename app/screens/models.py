@@ -17,6 +17,12 @@ from models.core import ModelSpec, Track
 
 MAX_TRACKS = 12
 _PLACEHOLDER = "cell type, assay, factor … e.g. K562 reporter"
+_FAITHFULNESS = (
+    "Bases are replaced by those of dinucleotide-preserving shuffles, strongest first (deletion), or put into the shuffles "
+    "(insertion); 1 is the prediction of the window, 0 that of its shuffles. A method is of use when it beats the random "
+    "order. Average precision: how well the size of the contributions tells bases of planted sites from others, in the "
+    "sandbox, where the truth is known. Methods share the windows, so small differences mean more than their intervals say."
+)
 _WIDTHS = [0.27, 0.2, 0.24, 0.16, 0.13]
 
 
@@ -55,7 +61,12 @@ def _card(spec: ModelSpec, found: Found) -> None:
         title.html(_facts(spec))
         name.code(spec.model_id, language=None)
         _tracks(spec, found)
-        _scores(models_table.scores(spec))
+        _scores(models_table.scores(spec), "Held-out scores ({} comparisons, 95 % intervals)")
+        _scores(
+            models_table.scores(spec, models_table.FAITHFULNESS),
+            "Which method finds the bases that matter ({} comparisons, 95 % intervals)",
+            _FAITHFULNESS,
+        )
         if spec.origin:
             st.caption(f"Learned from: {text(spec.origin, 600)}")
         _card_text(spec)
@@ -111,17 +122,17 @@ def opened(view: View, spec: ModelSpec, track: Track) -> View:
     return replace(view, model=spec.model_id, track=track.name, reduce=track.reductions[0], beside=None)
 
 
-def _scores(table: Scores) -> None:
+def _scores(table: Scores, title: str, meaning: str = "") -> None:
     if table.problem:
         st.caption(text(table.problem))
     if not table.lines:
         return
-    with st.expander(f"Held-out scores ({len(table.lines)} comparisons, 95 % intervals)"):
+    with st.expander(title.format(len(table.lines))):
         head = [" | ".join(text(name) for name in table.header), " | ".join("---" for _ in table.header)]
         lines = [" | ".join(text(cell) or "—" for cell in line) for line in table.lines]
         st.markdown("\n".join(f"| {line} |" for line in (*head, *lines)))
-        if table.ceiling:
-            st.caption(text(table.ceiling))
+        for words in filter(None, (table.ceiling, meaning)):
+            st.caption(text(words, 1000))
 
 
 def _card_text(spec: ModelSpec) -> None:

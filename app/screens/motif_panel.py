@@ -9,7 +9,7 @@ from app.figures import logos, tracks
 from app.widgets import text
 from interpret import motifs
 from interpret.motifs import MotifCall
-from interpret.trust import signed
+from interpret.wording import signed
 
 MAX_SHOWN = 12
 

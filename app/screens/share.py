@@ -8,6 +8,7 @@ from typing import Literal
 
 import streamlit as st
 
+from app import answer as answers
 from app import compute, export
 from app.figures import logos
 from app.screens import state
@@ -49,7 +50,7 @@ def take_away(view: View) -> None:
             return
         length = compute.genome(view, asker).contigs[view.locus.chrom]
         stem = f"cislens_{view.locus.chrom}_{view.locus.start + 1}-{view.locus.end}_{view.track.replace(' ', '-')}"
-        for ending, (label, content) in files(view, found, length, st.session_state["palette"]).items():
+        for ending, (label, content) in files(view, found, length, st.session_state["palette"], asker).items():
             st.download_button(
                 f"{label} (.{ending})",
                 content,
@@ -61,7 +62,9 @@ def take_away(view: View) -> None:
         st.caption("Every file names model, track, method, reference, seed and strand.")
 
 
-def files(view: View, found: Attribution, contig_length: int, palette: logos.Palette) -> dict[str, tuple[str, Content]]:
+def files(
+    view: View, found: Attribution, contig_length: int, palette: logos.Palette, asker: compute.Asker
+) -> dict[str, tuple[str, Content]]:
     """By ending: what the file holds, and how it is made."""
 
     def written(write: Callable[..., bytes | str]) -> Content:
@@ -82,6 +85,6 @@ def files(view: View, found: Attribution, contig_length: int, palette: logos.Pal
         "bedgraph": ("Contributions, bedGraph", written(export.attribution_bedgraph)),
         "bed": ("Contributions, BED", written(export.attribution_bed)),
         "csv": ("Contributions, table", written(export.attribution_csv)),
-        "json": ("Everything, with provenance", written(export.attribution_json)),
+        "json": ("Everything, with provenance", lambda: export.answer_json(answers.answer(view, asker))),
         "npz": ("Arrays for NumPy", written(export.attribution_npz)),
     }

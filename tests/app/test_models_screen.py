@@ -144,6 +144,33 @@ def test_a_file_of_scores_becomes_a_table_with_intervals_and_the_parameters_it_s
     assert dict(models_table.facts(spec))["Parameters of a member"] == "18,946"
 
 
+@pytest.mark.parametrize("name", ["tf-binding", "sandbox-profile"])
+def test_which_method_finds_the_bases_that_matter_is_one_table_with_what_is_to_be_beaten(name) -> None:
+    spec = registry.spec(name)
+    path = registry.companion(spec.model_id, models_table.FAITHFULNESS)
+    assert path is not None
+    entries = json.loads(path.read_text())["scores"]
+    table = models_table.scores(spec, models_table.FAITHFULNESS)
+    assert not table.problem
+    assert len(table.lines) == len(entries)
+    methods = [line[table.header.index("Method")] for line in table.lines]
+    assert {"random order", "integrated gradients, uniform reference"} <= set(methods)
+    deletion, insertion = (
+        {entry["windows"] + entry["method"]: entry[area]["value"] for entry in entries if area in entry}
+        for area in ("deletion_area", "insertion_area")
+    )
+    for place in {entry["windows"] for entry in entries}:
+        ours = place + "integrated gradients, uniform reference"
+        assert deletion[ours] < deletion[place + "random order"]
+        assert insertion[ours] > insertion[place + "random order"]
+
+
+def test_a_table_of_methods_made_for_another_version_is_refused_with_the_reason(folders) -> None:
+    (write_cells(folders) / models_table.FAITHFULNESS).write_text('{"model_id": "cells-ffffffffffff", "scores": []}')
+    table = models_table.scores(registry.spec("cells"), models_table.FAITHFULNESS)
+    assert table.problem.startswith("faithfulness.json was made for another version")
+
+
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CISLENS_MODELS", str(tmp_path))

@@ -78,3 +78,16 @@ def test_a_genome_that_may_not_be_read_is_explained(page: AppTest) -> None:
 def test_log_odds_are_explained(page: AppTest) -> None:
     page.run()
     assert any("weak evidence" in words.value for words in page.markdown)
+
+
+def test_the_checks_panel_says_all_of_them_in_full_and_draws_the_curves_when_asked(page: AppTest) -> None:
+    page.session_state["panel"] = "Checks"
+    opened(page)
+    table = next(words.value for words in page.markdown if words.value.startswith("| Check"))
+    for name in ("Methods", "Deletion", "Letters", "Unknown bases", "Like training"):
+        assert f"**{name}" in table
+    assert "x random" in html(page)
+    page.button(key="draw-curves").click().run()
+    assert not page.exception
+    assert "area under deletion" in captions(page).lower()
+    assert len(page.get("plotly_chart")) == 2

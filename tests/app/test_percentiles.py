@@ -116,7 +116,7 @@ def test_the_interval_is_said_in_the_sentence_and_drawn_as_the_band(ranked, tmp_
     index = int(np.argmax(found.prediction.values[0]))
     low, high = found.band.at(0, index) or (0.0, 0.0)
     assert (
-        f"(90 % of such measurements fall between {answer.trust.signed(low)} and {answer.trust.signed(high)})"
+        f"(90 % of such measurements fall between {answer.wording.signed(low)} and {answer.wording.signed(high)})"
         in (found.said[0])
     )
     assert found.rank.text in found.said[0]

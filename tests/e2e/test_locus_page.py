@@ -77,7 +77,15 @@ def test_the_first_visit_needs_nothing_and_shows_an_answer(visitor: Visitor) -> 
     visitor.open()
     sentence, chips, _ = visitor.numbers()
     assert sentence.startswith("CTCF binding is predicted")
-    assert [chip.split()[0] for chip in chips] == ["Adds", "Strands", "Members", "Unknown", "Like", "Simple"]
+    assert [chip.split()[0] for chip in chips] == [
+        "Adds",
+        "Methods",
+        "Strands",
+        "Members",
+        "Deletion",
+        "Like",
+        "Simple",
+    ]
     predicted, letters, motifs, *_ = visitor.coloured()
     assert min(predicted, letters, motifs) > 200
     assert visitor.place() == visitor.typed() == SITE

@@ -11,9 +11,14 @@ import pytest
 from genome.errors import UserError
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret import trust
+from interpret import checks as trust
+from interpret.agreement import Agreement
 from interpret.attribution import Attribution
-from interpret.trust import HOW, Check, Headline, checks, correlation, headline, sentence, signed
+from interpret.checks import HOW, Check, checks, correlation
+from interpret.faithfulness import Untested
+from interpret.headline import Headline, headline
+from interpret.trust import sentence
+from interpret.wording import signed
 from models.core import Prediction, Target
 from models.shift import Verdict
 from tests.toy_models import WINDOW, toy_spec
@@ -75,7 +80,7 @@ def test_strands_are_judged_by_their_correlation(r, level):
     check = row_of(attribution=attribution_of(correlated(r)))["Strands"]
     assert check.level == level
     assert check.label == ("Strands agree" if level == "good" else "Strands differ")
-    assert check.value == f"r {r:.2f}".replace("-", MINUS)
+    assert check.value == f"{r:.2f}".replace("-", MINUS)
     assert bool(check.concern) == (level != "good")
 
 
@@ -111,7 +116,7 @@ def test_members_are_judged_by_their_spread_in_standard_deviations_of_the_track(
     found = replace(headline_of(), spread=spread)
     check = row_of(found, sd=sd)["Members"]
     assert check.level == level
-    assert check.label == ("Members agree" if level == "good" else "Members differ")
+    assert check.label == ("Members" if level == "good" else "Members differ")
     assert check.value == f"± {spread:.1f}"
 
 
@@ -174,11 +179,35 @@ def test_the_gap_is_absolute_where_there_is_almost_no_difference_to_share():
 
 
 def test_the_order_of_the_strip_is_fixed_and_each_check_is_explained():
-    row = row_of(attribution=attribution_of(), simple=1.0, like=Verdict("like", stranger_than=0.5))
-    named = ["Adds up", "Strands", "Members", "Unknown bases", "Like the training data", "Simple model"]
+    found = attribution_of()
+    found = replace(found, members=np.stack([found.values, found.values]))
+    row = row_of(
+        attribution=found,
+        simple=1.0,
+        like=Verdict("like", stranger_than=0.5),
+        agreement=Agreement(()),
+        deletion=Untested("not tested", ""),
+    )
+    named = [
+        "Adds up",
+        "Methods",
+        "Strands",
+        "Members",
+        "Letters",
+        "Deletion",
+        "Unknown bases",
+        "Like the training data",
+        "Simple model",
+    ]
     assert list(row) == named == list(HOW)
     for threshold in (trust.STRANDS_GOOD, trust.STRANDS_BAD):
         assert str(threshold) in HOW["Strands"]
+    for name, thresholds in (
+        ("Methods", (trust.METHODS_GOOD, trust.METHODS_BAD)),
+        ("Letters", (trust.LETTERS_GOOD, trust.LETTERS_BAD)),
+        ("Deletion", (f"{trust.DELETION_GOOD:g}", f"{trust.DELETION_BAD:g}", f"{trust.DELETION_BEATEN:.0%}")),
+    ):
+        assert all(str(threshold) in HOW[name] for threshold in thresholds)
     for threshold in (trust.MEMBERS_GOOD, trust.MEMBERS_BAD):
         assert str(threshold) in HOW["Members"]
     assert "10%" in HOW["Unknown bases"]
@@ -347,15 +376,16 @@ def like_row(verdict: Verdict) -> Check:
 
 def test_the_badge_says_like_edge_or_unlike_with_the_first_reason():
     like = like_row(Verdict("like", stranger_than=0.4))
-    assert (like.label, like.level, like.concern) == ("Like the training data", "good", "")
+    assert (like.label, like.level, like.concern) == ("Like training", "good", "")
+    assert (like.value, like.detail) == ("yes", "stranger than 40 % of the training sequences")
     edge = like_row(Verdict("edge", ("GC 71 %: 96 % have less", "another")))
     assert (edge.label, edge.value, edge.level) == (
-        "At the edge of the training data",
+        "At the edge of training",
         "GC 71 %: 96 % have less",
         "caution",
     )
     unlike = like_row(Verdict("unlike", ("12 % of the bases are N",)))
-    assert (unlike.label, unlike.level) == ("Unlike the training data", "bad")
+    assert (unlike.label, unlike.level) == ("Unlike training", "bad")
     assert unlike.concern == "this DNA is unlike the training data"
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from genome.locus import Locus
-from interpret.trust import Check, Headline, checks, headline, sentence
+from interpret.checks import Check, checks
+from interpret.headline import Headline, headline
+from interpret.trust import sentence
 from interpret.wording import SENTENCES, Interval, Said, digits_for, first_sentence, reading, signed
 from models.core import Prediction, Track
 from tests.toy_models import toy_spec
