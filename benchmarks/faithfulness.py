@@ -2,6 +2,9 @@
 
     CISLENS_DATA=... python -m benchmarks.faithfulness
 
+    CISLENS_DATA=... python -m benchmarks.faithfulness --choose     chr9 + chr10: what the thresholds of the chips
+                                                                    rest on; writes nothing
+
 writes benchmarks/faithfulness.json, and faithfulness.json beside each model, which the Models screen shows. Methods that
 are added to ``interpret.methods.METHODS`` are measured by running it again.
 
@@ -36,13 +39,24 @@ from genome.errors import UserError
 from genome.locus import Locus
 from genome.sandbox import elements, sandbox_genome, sites
 from genome.sequence import encoded
-from interpret.faithfulness import FRACTIONS, Ends, NothingToExplain, area, codes_of, ends, strongest, swept
+from interpret.checks import DELETION_BAD, DELETION_BEATEN, DELETION_GOOD, METHODS_GOOD
+from interpret.faithfulness import (
+    FRACTIONS,
+    Ends,
+    NothingToExplain,
+    area,
+    codes_of,
+    deletion_test,
+    ends,
+    strongest,
+    swept,
+)
 from interpret.methods import BASELINE_WORDS, METHODS
 from models import registry
-from models.binding_data import PEAK, TEST_CHROMS, read_peaks
+from models.binding_data import PEAK, TEST_CHROMS, VALIDATION_CHROMS, read_peaks
 from models.core import ModelSpec, Target
 from models.engine import Engine
-from models.metrics import auprc, interval, rounded
+from models.metrics import auprc, interval, rounded, spearman
 
 Float = npt.NDArray[np.float32]
 Real = npt.NDArray[np.float64]
@@ -75,14 +89,14 @@ class Case:
     truth: Flags | None = None
 
 
-def peaks_case(data: Path, count: int) -> Case:
-    """Held-out CTCF peaks."""
+def peaks_case(data: Path, count: int, chroms: tuple[str, ...] = TEST_CHROMS) -> Case:
+    """CTCF peaks of some chromosomes."""
     rows = read_peaks(data)
-    mine = (rows.kinds == PEAK) & (rows.factors == 0) & np.isin(rows.chroms, TEST_CHROMS)
+    mine = (rows.kinds == PEAK) & (rows.factors == 0) & np.isin(rows.chroms, chroms)
     codes = rows.codes[mine]
     codes = codes[(codes < 4).all(axis=1)]
     codes = codes[np.random.default_rng(SEED).permutation(len(codes))[:count]]
-    return Case("CTCF peaks of chr20 and chr22", BINDING, Target(SITES["CTCF"]), encoded(codes))
+    return Case(f"CTCF peaks of {' and '.join(chroms)}", BINDING, Target(SITES["CTCF"]), encoded(codes))
 
 
 def sites_case(spec: ModelSpec, key: str, count: int) -> Case:
@@ -192,11 +206,17 @@ def main() -> None:
     parser.add_argument("--peaks", type=int, default=100)
     parser.add_argument("--sites", type=int, default=40, help="windows of the sandbox for each factor")
     parser.add_argument("--elements", type=int, default=12, help="windows of the sandbox for the profile")
+    parser.add_argument("--choose", action="store_true", help="chr9 + chr10, for the thresholds of the chips")
     asked = parser.parse_args()
     data = os.environ.get("CISLENS_DATA")
     if not data:
         parser.error("set CISLENS_DATA to the folder of measured data")
     start, engine = time.perf_counter(), Engine(registry.load)
+    if asked.choose:
+        print(
+            json.dumps(choose(engine, peaks_case(Path(data), asked.peaks, VALIDATION_CHROMS)), indent=1, default=float)
+        )
+        return
     binding, profile = registry.spec(BINDING), registry.spec(PROFILE)
     cases = [peaks_case(Path(data), asked.peaks), *(sites_case(binding, key, asked.sites) for key in SITES)]
     cases.append(profile_case(profile, asked.elements))
@@ -208,6 +228,37 @@ def main() -> None:
         (registry.RELEASED / name / "faithfulness.json").write_text(text, encoding="utf-8")
     RESULTS.write_text(json.dumps(list(tables.values()), indent=1) + "\n", encoding="utf-8")
     print(f"{time.perf_counter() - start:.0f} s", file=sys.stderr)
+
+
+def choose(engine: Engine, case: Case) -> dict[str, Any]:
+    """How the chips come out on peaks, and with contributions in random order: what their thresholds rest on."""
+    spec = registry.spec(case.model)
+    run, random = engine.runner(spec.model_id), np.random.default_rng(SEED)
+    found = {
+        name: (method.explain(run, case.windows, spec, case.target, method.baselines[0], SEED, None))
+        for name, method in METHODS.items()
+        if method.passes is not None
+    }
+    letters = {name: (one.contributions.mean(axis=1) * case.windows).sum(axis=1) for name, one in found.items()}
+    figures: dict[str, Any] = {"peaks": len(case.windows)}
+    for name, values in letters.items():
+        if name != "ig":
+            rho = np.array([spearman(a, b) for a, b in zip(letters["ig"], values, strict=True)])
+            figures[f"ig and {name}"] = {"median": np.median(rho), "good": (rho >= METHODS_GOOD).mean()}
+    for name, values in (letters | {"ig in random order": random.permuted(letters["ig"], axis=1)}).items():
+        tests = []
+        for x, row in zip(case.windows, values, strict=True):
+            try:
+                tests.append(deletion_test(run, x, row, spec, case.target, seed=SEED))
+            except UserError:  # nothing to explain: counted by what is missing in "tested"
+                continue
+        good = [test.ratio >= DELETION_GOOD and test.beaten >= DELETION_BEATEN for test in tests]
+        bad = [test.ratio <= DELETION_BAD for test in tests]
+        ratio = float(np.median([test.ratio for test in tests]))
+        figures[f"deletion, {name}"] = {
+            "tested": len(tests), "median": ratio, "good": np.mean(good), "bad": np.mean(bad)
+        }  # fmt: skip
+    return figures
 
 
 def _file(spec: ModelSpec, rows: list[dict[str, Any]]) -> dict[str, Any]:
