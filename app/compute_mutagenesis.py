@@ -16,10 +16,9 @@ from genome.errors import UserError
 from interpret import background
 from interpret.attribution import Attribution, Float
 from interpret.methods import METHODS, letter_stride
-from interpret.placed import placed_effects
-from interpret.substitutions import Substitutions, substitutions
+from interpret.placed import placed_effects, placed_passes
+from interpret.substitutions import Substitutions
 from models import registry
-from models.core import Target
 from models.metrics import spearman
 from models.tiling import tile
 
@@ -94,7 +93,7 @@ def placed(view: View, asker: Asker) -> Substitutions:
         UserError: when it takes too long.
     """
     spec = registry.spec(view.model)
-    wanted = 4 * view.locus.length * 5 * compute.engine().pace(spec.model_id).row_seconds
+    wanted = placed_passes(view.locus.length) * compute.engine().pace(spec.model_id).row_seconds
     if wanted > MOST_SECONDS:
         raise UserError(f"Ranking every substitution takes about {wanted / 60:.0f} minutes here; zoom in.")
     return compute.cache().get(
@@ -152,17 +151,6 @@ def agreement_of(one: Attribution, other: Attribution) -> float | None:
     known = np.array([base != "N" for base in one.sequence.bases[slice(*one.core)]])
     kept = [value[known] for value in values]
     return None if any(len(value) < 2 or np.ptp(value) == 0 for value in kept) else spearman(*kept)
-
-
-def predicted_effects(found: Attribution) -> Substitutions:
-    """The map of a mutagenesis."""
-    return substitutions(found)
-
-
-def unit_of_placed(view: View) -> str:
-    """What placed effects are counted in: always the usual scalar of the track, whatever is explained."""
-    spec = registry.spec(view.model)
-    return Target(view.track, spec.tracks[spec.track_index(view.track)].reductions[0]).unit(spec)
 
 
 def _part(asker: Asker, start: float, end: float) -> Asker:

@@ -14,11 +14,16 @@ from interpret.substitutions import Substitutions
 EFFECT = "prediction with alt minus prediction with ref"
 
 
-def provenance(view: View, found: Attribution, *, contig_digest: str) -> dict[str, Any]:
-    """How the effects were computed: as for contributions by mutagenesis, of which they are the differences."""
+def provenance(view: View, found: Attribution, effects: Substitutions, *, contig_digest: str) -> dict[str, Any]:
+    """How the effects were computed: as for contributions by mutagenesis, in the windows that the effects were read in."""
     record = attribution_provenance(view, found, contig_digest=contig_digest)
-    spread = "standard deviation between members" if len(found.members) > 1 else "one member, so none"
-    return record | {"effect": f"{EFFECT}, in {found.unit}", "spread": spread}
+    return record | {
+        "unit": effects.unit,
+        "explained": f"{view.track}, {effects.unit}",
+        "windows": effects.rule,
+        "effect": f"{EFFECT}, in {effects.unit}",
+        "spread": "standard deviation between members" if effects.spread is not None else "one member, so none",
+    }
 
 
 def table(
@@ -40,7 +45,7 @@ def table(
     """
     mark = {"tsv": "\t", "csv": ","}[form]
     unit = effects.unit.replace(mark, " ")
-    lines = comments(provenance(view, found, contig_digest=contig_digest))
+    lines = comments(provenance(view, found, effects, contig_digest=contig_digest))
     lines.append(mark.join(("chrom", "position", "ref", "alt", "effect", "spread", "unit")))
     for change in effects:
         spread = "" if change.spread is None else f"{change.spread:.6g}"
@@ -60,7 +65,7 @@ def table(
 def as_json(view: View, found: Attribution, effects: Substitutions, *, contig_digest: str) -> str:
     """The map with full provenance. ``positions`` are 0-based genome positions; null is the column of an N."""
     spread = effects.spread
-    record = provenance(view, found, contig_digest=contig_digest) | {
+    record = provenance(view, found, effects, contig_digest=contig_digest) | {
         "bases": effects.sequence.bases,
         "positions": effects.sequence.positions.tolist(),
         "inserted": [i for i, new in enumerate(effects.sequence.inserted.tolist()) if new],

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from genome.locus import Locus
 from genome.sequence import BASES
+from genome.sequence import Sequence as Bases
 from genome.source import ContigNames
 from interpret.attribution import Float
 from interpret.measured import FEWEST_BARCODES, MeasuredTable, Measurement, build_of
@@ -73,6 +74,7 @@ class Comparison:
     """Measured effects on the columns of a map of predicted ones.
 
     Attributes:
+        sequence: the bases of the columns.
         effects: float32 (4, length), rows A, C, G, T, in the table's unit; 0 at the base that stands there, NaN where
             nothing (or too little) was measured.
         predicted: float64 (n,), predicted effects of the changes that were measured well.
@@ -85,6 +87,7 @@ class Comparison:
         left_out: sentences on what was not matched, and why.
     """
 
+    sequence: Bases
     effects: Float
     predicted: npt.NDArray[np.float64]
     measured: npt.NDArray[np.float64]
@@ -139,7 +142,9 @@ def compare(
     both = correlations(predicted, measured)
     left_out = _left_out(counts, other_build, outside, len(rows) - len(mine), taken, build)
     source = _known(taken, mine, build)
-    return Comparison(effects, predicted, measured, tuple(p[2] for p in pairs), *both, taken, source, left_out)
+    return Comparison(
+        found.sequence, effects, predicted, measured, tuple(p[2] for p in pairs), *both, taken, source, left_out
+    )
 
 
 def correlations(

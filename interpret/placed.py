@@ -54,7 +54,10 @@ def placed_effects(
     effects = np.where(codes == 4, np.float32(np.nan), by_base - standing[:, None])
     spread = effects.std(axis=0, ddof=1) if len(effects) > 1 else None
     unit = Target(track, spec.tracks[index].reductions[0]).unit(spec)
-    return Substitutions(part, effects.mean(axis=0), spread, unit, False)
+    rule = (
+        f"Mean of {PLACEMENTS} windows of {spec.input_length} bp around each change, moved by up to a quarter window."
+    )
+    return Substitutions(part, effects.mean(axis=0), spread, unit, rule)
 
 
 def _alleles(encoded: Float, places: np.ndarray[tuple[int], np.dtype[np.int64]], spec: ModelSpec) -> Float:

@@ -41,14 +41,14 @@ class Substitutions:
         spread: float32 (4, length), standard deviation of each effect between members (n - 1), or None where there is
             one member or the members are not known apart.
         unit: what effects are counted in.
-        single: whether they were read in one window, centred on the locus, rather than as the mean of several.
+        rule: one sentence on where the windows lay.
     """
 
     sequence: Sequence
     effects: Float
     spread: Float | None
     unit: str
-    single: bool
+    rule: str
 
     def __post_init__(self) -> None:
         if self.effects.shape != (4, self.sequence.length):
@@ -90,8 +90,7 @@ def substitutions(found: Attribution) -> Substitutions:
     if members is not None and len(members) > 1:
         spread = _differences(members[:, :, part], sequence).std(axis=0, ddof=1)
     whole = _differences(found.hypothetical[:, part], sequence)
-    single = found.sequence.length == found.spec.input_length
-    return Substitutions(sequence, whole, spread, found.unit, single)
+    return Substitutions(sequence, whole, spread, found.unit, found.rule)
 
 
 def _differences(hypothetical: Float, sequence: Sequence) -> Float:

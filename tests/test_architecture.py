@@ -31,6 +31,8 @@ WITHOUT_STREAMLIT = {
         "background_cli",
         "models_table",
         "side_by_side",
+        "compute_mutagenesis",
+        "export_substitutions",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it

@@ -185,7 +185,7 @@ def letters_with_band(attribution: Attribution, palette: str, axis: str) -> list
     unit, digits = plain(attribution.unit), _digits(float(np.abs(values).max(initial=0)))
     known = len(attribution.members) > 1
     texts = [
-        f"{place:,} <b>{attribution.sequence.bases[index]}</b><br>contribution {_number(value, digits)}"
+        f"{place:,} <b>{attribution.sequence.bases[index]}</b><br>contribution {number(value, digits)}"
         f"{f' ± {member:.{digits}f}' if known else ''} {unit}"
         for index, place, value, member in zip(
             part.tolist(), places.tolist(), values.tolist(), spread.tolist(), strict=True
@@ -225,7 +225,7 @@ def hover_texts(shown: Map, locus: Locus) -> list[list[str]]:
             else:
                 between = "" if spread is None else f" ± {spread[row][index]:.{digits}f} between members"
                 rank = "" if ranked is None else f"<br>larger than {ranked[row][index]:.1f} % of the background"
-                said = f"{shown.what} {_number(value, digits)} {unit}{between}"
+                said = f"{shown.what} {number(value, digits)} {unit}{between}"
                 texts[row][place] = f"{at} <b>{ref}&gt;{base}</b><br>{said}{rank}"
     return texts
 
@@ -323,7 +323,8 @@ def _digits(largest: float) -> int:
     return digits_for(largest) + 1 if largest > 0 else 2
 
 
-def _number(value: float, digits: int) -> str:
+def number(value: float, digits: int) -> str:
+    """A change with its sign, a real minus among them."""
     shown = f"{value:+.{digits}f}"
     return ("0" if float(shown) == 0 else shown).replace("-", "−")
 

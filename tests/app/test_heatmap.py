@@ -99,7 +99,7 @@ def test_a_deleted_base_leaves_a_gap_and_an_inserted_one_has_no_column(found):
         np.array([1_000, 1_001, 1_001, 1_003, 1_004, 1_005]),
         np.array([False, False, True, False, False, False]),
     )
-    effects = Substitutions(sequence, np.ones((4, 6), np.float32), None, "log2", True)
+    effects = Substitutions(sequence, np.ones((4, 6), np.float32), None, "log2", "one window")
     placed = heatmap.along_locus(effects.effects, sequence, Locus("chr22", 1_000, 1_006))
     assert np.isnan(placed[:, 2]).all()
     assert (placed[:, [0, 1, 3, 4, 5]] == 1).all()
@@ -170,7 +170,7 @@ def test_a_thousand_letters_and_their_map_are_built_promptly(found):
     large = replace(
         found, sequence=sequence, hypothetical=hypothetical, values=values, members=members, core=(0, 1_000)
     )
-    shown = heatmap.predicted_map(Substitutions(sequence, hypothetical, None, "log odds", False), "All")
+    shown = heatmap.predicted_map(Substitutions(sequence, hypothetical, None, "log odds", "several"), "All")
     heatmap.figure([shown], large, sequence.locus, "safe")
     times = []
     for _ in range(3):

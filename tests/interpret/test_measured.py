@@ -97,7 +97,7 @@ BASES = "A" + random_bases(29)
 def predicted() -> Substitutions:
     effects = np.random.default_rng(0).normal(size=(4, 30)).astype(np.float32)
     effects[["ACGT".index(base) for base in BASES], np.arange(30)] = 0
-    return Substitutions(Sequence(BASES, LOCUS), effects, None, "log2", True)
+    return Substitutions(Sequence(BASES, LOCUS), effects, None, "log2", "one window")
 
 
 def table_of(changes, *, barcodes=50, element="E1", release="GRCh38"):
@@ -181,7 +181,7 @@ def test_the_published_table_matches_the_genome_at_the_gp1bb_promoter(data: Path
     locus = Locus(chrom, start - 1, end)
     sequence = LocalGenome(data / "genomes/hg19_demo.fa.gz", name="hg19", build="GRCh37").sequence(locus)
     found = compare(
-        table, Substitutions(sequence, np.zeros((4, locus.length), np.float32), None, "", False), locus, "GRCh37"
+        table, Substitutions(sequence, np.zeros((4, locus.length), np.float32), None, "", ""), locus, "GRCh37"
     )
     assert found.source is KNOWN["GP1BA"]
     assert len(found.names) > 1_000

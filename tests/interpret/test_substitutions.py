@@ -38,7 +38,7 @@ def test_on_an_additive_model_each_change_is_a_difference_of_weights():
     codes = ["ACGT".index(base) for base in found.sequence.bases]
     assert found.effects == pytest.approx(weights - weights[codes, np.arange(WINDOW)], abs=1e-5)
     assert found.spread is None
-    assert found.single
+    assert found.rule == "One 20 bp window, centred on the locus."
 
 
 def test_a_change_is_the_difference_of_two_predictions():
@@ -62,7 +62,6 @@ def test_the_centring_changes_no_effect(length):
     maps = [substitutions(tried(model, length=length, baseline=centre)) for centre in ("four", "others")]
     assert maps[0].effects == pytest.approx(maps[1].effects, abs=1e-6)
     assert maps[0].spread == pytest.approx(maps[1].spread, abs=1e-6)
-    assert maps[0].single == (length == WINDOW)
 
 
 def test_there_are_three_changes_of_each_known_base_and_none_of_an_unknown_one():
