@@ -23,8 +23,12 @@ from models.metrics import spearman
 from models.tiling import tile
 
 MUTAGENESIS = "ism"
-MOST_SECONDS = 120.0  # longer than this nobody is kept waiting
-WORTH_SAYING = 3.0  # seconds below which nobody is told how long it takes
+PROMPT_SECONDS = 20.0  # up to this it is done unasked
+MOST_SECONDS = 900.0  # beyond this the page does not do it
+
+
+class TakesTime(UserError):
+    """What can be computed here, but takes longer than anybody would wait for unasked."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,17 @@ def seconds(view: View) -> float:
     return passes * compute.engine().pace(spec.model_id).row_seconds
 
 
-def refuse_costly(view: View) -> None:
-    """Raises a UserError where trying every substitution takes longer than anybody waits for."""
+def refuse_costly(view: View, *, patient: bool = False) -> None:
+    """Refuses to try every substitution where it takes too long.
+
+    Args:
+        view: what is looked at.
+        patient: whether somebody asked for it, knowing how long it takes.
+
+    Raises:
+        TakesTime: when it takes longer than anybody would wait for unasked.
+        UserError: when the locus is too long, or it takes longer than the page does.
+    """
     if view.locus.length > compute.MAX_LETTERS:
         raise UserError(
             f"Every substitution is tried along up to {compute.MAX_LETTERS:,} bp, and this locus has "
@@ -71,18 +84,29 @@ def refuse_costly(view: View) -> None:
     wanted = seconds(view)
     if wanted > MOST_SECONDS:
         raise UserError(
-            f"Trying every substitution of these {view.locus.length:,} bp takes about {wanted / 60:.0f} minutes here, and "
-            f"the page waits {MOST_SECONDS / 60:.0f} at most: zoom in, or choose a faster model."
+            f"Trying every substitution of these {view.locus.length:,} bp takes about {in_words(wanted)} here, and the page "
+            f"waits {in_words(MOST_SECONDS)} at most: zoom in, or choose a faster model."
+        )
+    if wanted > PROMPT_SECONDS and not patient:
+        raise TakesTime(
+            f"Trying every substitution of these {view.locus.length:,} bp takes about {in_words(wanted)} here."
         )
 
 
-def mutagenesis(view: View, asker: Asker) -> Attribution:
-    """What mutagenesis says of each base of the view.
+def in_words(duration: float) -> str:
+    """A duration in seconds for people."""
+    if duration < 90:
+        return f"{max(1, round(duration)):,} second{'s' if round(duration) > 1 else ''}"
+    return f"{round(duration / 60):,} minutes"
+
+
+def mutagenesis(view: View, asker: Asker, *, patient: bool = False) -> Attribution:
+    """What mutagenesis says of each base of the view; arguments and refusals as ``refuse_costly``.
 
     Raises:
-        UserError: when the locus is too long, or the method does not cover this network.
+        UserError: also when the method does not cover this network.
     """
-    refuse_costly(view)
+    refuse_costly(view, patient=patient)
     return compute.attribution(mutagenesis_view(view), asker)
 
 
@@ -95,7 +119,7 @@ def placed(view: View, asker: Asker) -> Substitutions:
     spec = registry.spec(view.model)
     wanted = placed_passes(view.locus.length) * compute.engine().pace(spec.model_id).row_seconds
     if wanted > MOST_SECONDS:
-        raise UserError(f"Ranking every substitution takes about {wanted / 60:.0f} minutes here; zoom in.")
+        raise UserError(f"Not ranked: that takes about {in_words(wanted)} here; zoom in.")
     return compute.cache().get(
         ("placed substitutions", spec.model_id, *compute.place_key(view), view.edits, view.track),
         lambda: placed_effects(
@@ -122,10 +146,15 @@ def percentiles(view: View, found: Substitutions, asker: Asker) -> tuple[Float |
         return None, f"no percentile: {error}"
 
 
-def side_by_side(view: View, asker: Asker) -> tuple[Row, ...]:
+def side_by_side(view: View, asker: Asker, *, patient: bool = False) -> tuple[Row, ...]:
     """Every method on the same locus, the one of the page first.
 
     Each compares with the reference of the page where it knows that, else with its own usual one.
+
+    Args:
+        view: what is looked at.
+        asker: who asks.
+        patient: whether somebody asked for mutagenesis here, knowing how long it takes.
     """
     order = sorted(METHODS, key=lambda method: method != view.method)
     rows: list[Row] = []
@@ -133,8 +162,8 @@ def side_by_side(view: View, asker: Asker) -> tuple[Row, ...]:
         changed = view.with_method(method)
         part = _part(asker, number / len(order), (number + 1) / len(order))
         try:
-            if method == MUTAGENESIS:
-                refuse_costly(view)
+            if method == MUTAGENESIS and method != view.method:
+                refuse_costly(view, patient=patient)
             found = compute.attribution(changed, part)
         except UserError as error:
             rows.append(Row(changed, None, str(error), None, method == view.method))

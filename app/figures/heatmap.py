@@ -24,6 +24,7 @@ LOWERS, NONE, RAISES = "#D55E00", "#FFFFFF", "#0072B2"
 SCALE = [[0.0, LOWERS], [0.25, "#F0B48A"], [0.5, NONE], [0.75, "#8DBFE0"], [1.0, RAISES]]
 DOT, GREY, INK = "#1e293b", "#64748b", "#0f172a"
 UNKNOWN = "#f1f5f9"
+_NEAR = 200  # bp up to which single bases can be told apart
 _LETTERS_PIXELS, _MAP_PIXELS, _GAP, _TOP, _BOTTOM = 150, 104, 30, 30, 44
 
 
@@ -54,6 +55,12 @@ class Map:
         """The size of its largest effect; 0 where nothing is known."""
         known = np.abs(self.effects[np.isfinite(self.effects)])
         return float(known.max()) if known.size else 0.0
+
+    @property
+    def full(self) -> float:
+        """The size of effect from which on the colour is full: 99 of 100 known effects are smaller; never 0."""
+        known = np.abs(self.effects[np.isfinite(self.effects)])
+        return (float(np.quantile(known, 0.99)) or self.largest or 1.0) if known.size else 1.0
 
 
 def predicted_map(found: Substitutions, title: str, percentiles: Float | None = None) -> Map:
@@ -176,7 +183,7 @@ def letters_with_band(attribution: Attribution, palette: str, axis: str) -> list
                 x=np.stack([places, places, nothing], 1).ravel(),
                 y=np.stack([values - spread, values + spread, nothing], 1).ravel(),
                 mode="lines",
-                line={"color": GREY, "width": 1},
+                line={"color": GREY, "width": 1 if len(part) <= _NEAR else 0.5},
                 name="± between members",
                 hoverinfo="skip",
                 yaxis=axis,
@@ -251,9 +258,9 @@ def standing_bases(sequence: Bases, locus: Locus) -> tuple[list[int], list[str]]
 
 def _map_traces(shown: Map, locus: Locus, domain: tuple[float, float], axis: str) -> list[Any]:
     """A map, with the base that stands there marked by a dot."""
-    most = shown.largest or 1.0
+    most = shown.full
     places, bases = standing_bases(shown.sequence, locus)
-    near = locus.length <= 200
+    near = locus.length <= _NEAR
     cells = go.Heatmap(
         x0=locus.start + 1,
         dx=1,
@@ -275,7 +282,8 @@ def _map_traces(shown: Map, locus: Locus, domain: tuple[float, float], axis: str
             "y": sum(domain) / 2,
             "thickness": 10,
             "tickfont": {"size": 10},
-            "nticks": 3,
+            "tickvals": [-most, 0, most],
+            "ticktext": [number(-most, _digits(most)), "0", number(most, _digits(most))],
             "outlinewidth": 0,
             "x": 1.01,
         },
@@ -284,7 +292,7 @@ def _map_traces(shown: Map, locus: Locus, domain: tuple[float, float], axis: str
         x=np.array(places),
         y=np.array(bases, dtype=object),
         mode="markers",
-        marker={"color": DOT, "size": 3.5 if near else 2},
+        marker={"color": DOT, "size": 3.5 if near else 1.4},
         hoverinfo="skip",
         name="base in this sequence",
         yaxis=axis,

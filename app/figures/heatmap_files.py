@@ -94,7 +94,7 @@ def _letter_row(attribution: Attribution, locus: Locus) -> LetterRow:
 
 def _cells(shown: Map, locus: Locus, top: float) -> list[str]:
     """The cells of a map, one path for each colour, with dots, row names and the scale."""
-    effects, most = along_locus(shown.effects, shown.sequence, locus), shown.largest or 1.0
+    effects, most = along_locus(shown.effects, shown.sequence, locus), shown.full
     width, height = locus.length * _BASE, 4 * _CELL
     parts = [f'<rect x="{LABEL_WIDTH:g}" y="{top:g}" width="{width:g}" height="{height:g}" fill="{UNKNOWN}"/>']
     by_colour: dict[str, list[str]] = {}
@@ -114,7 +114,7 @@ def _cells(shown: Map, locus: Locus, top: float) -> list[str]:
 
 def _scale(shown: Map, left: float, top: float, height: float) -> list[str]:
     """What the colours mean, at the right of a map."""
-    most, n = shown.largest or 1.0, 11
+    most, n = shown.full, 11
     parts = [
         f'<rect x="{left:g}" y="{top + i * height / n:.2f}" width="8" height="{height / n + 0.3:.2f}" '
         f'fill="{colour_of(1 - 2 * i / (n - 1))}"/>'
@@ -163,7 +163,7 @@ def _page(maps: Sequence[Map], attribution: Attribution | None, locus: Locus, ca
 
 def _draw_map(figure: Any, axis: Any, shown: Map, locus: Locus, colours: Any) -> None:
     effects: Float = along_locus(shown.effects, shown.sequence, locus)
-    most = shown.largest or 1.0
+    most = shown.full
     drawn = axis.imshow(effects, aspect="auto", cmap=colours, vmin=-most, vmax=most, interpolation="nearest")
     places, bases = standing_bases(shown.sequence, locus)
     axis.scatter(

@@ -22,7 +22,7 @@ _OWN = "in the table's unit"
 
 def menu(found: Answer) -> None:
     """A menu that takes a table of measured effects, chooses its element, and lets it go."""
-    with st.popover("Add measured effects", width="stretch", key="measured-menu"):
+    with st.popover("Add measured effects", key="measured-menu"):
         st.caption(
             "A table of measured effects of substitutions, such as saturation mutagenesis: columns for chromosome, position "
             f"(counted from 1), ref, alt and value; barcodes, element and release are read too. Up to 20 MB, in coordinates "
@@ -96,8 +96,13 @@ def _sentence(found: Answer, effects: Substitutions, shown: Comparison) -> str:
     measured = (
         f"Measured in {shown.source.cells} by reporter" if shown.source is not None else "Measured as your table says"
     )
-    of = f" of {track.biosample}" if track.biosample and track.biosample not in track.name else ""
+    of = f" of {track.biosample}" if _is_named(track.biosample) and track.biosample not in track.name else ""
     return f"{measured}; the model predicts {track.name}{of} ({effects.unit}): compare the pattern, not the size."
+
+
+def _is_named(biosample: str) -> bool:
+    """Whether a model says which cells it was trained on."""
+    return bool(biosample) and not biosample.lower().startswith(("not ", "none", "unknown"))
 
 
 def _left_out(shown: Comparison) -> str:

@@ -11,7 +11,7 @@ from app.answer import Answer
 from app.compute import Asker
 from app.compute_mutagenesis import Row
 from app.figures import methods as methods_figure
-from app.screens import state
+from app.screens import mutagenesis, state
 from app.widgets import progress_in, text
 from interpret.methods import METHODS, in_words
 from interpret.wording import signed
@@ -24,7 +24,7 @@ def show(found: Answer, asker: Asker) -> None:
         return
     slot = st.empty()
     waiting = replace(asker, progress=progress_in(slot, "Explaining by every method"))
-    rows = compute_mutagenesis.side_by_side(found.view, waiting)
+    rows = compute_mutagenesis.side_by_side(found.view, waiting, patient=mutagenesis.patient(found.view))
     slot.empty()
     st.caption(
         "One attribution is one opinion. Each method answers another question in its own size, so each row has its own "
@@ -49,7 +49,7 @@ def _line(row: Row, found: Answer) -> None:
     words, button = st.columns([0.8, 0.2], vertical_alignment="center")
     with words:
         name = in_words(row.attribution) if row.attribution is not None else method.words
-        said = "used on this page" if row.shown else row.refusal.rstrip(".") or _agreement(row)
+        said = "used on this page" if row.shown else _refusal(row) or _agreement(row)
         st.markdown(f"**{text(name[:1].upper() + name[1:])}** · {text(said, 400)}")
         note = row.attribution.note if row.attribution is not None else ""
         st.caption(text(f"{method.question} {note}".strip(), 500))
@@ -61,6 +61,13 @@ def _line(row: Row, found: Answer) -> None:
             on_click=state.go,
             args=(replace(row.view, panel=found.view.panel),),
         )
+
+
+def _refusal(row: Row) -> str:
+    """Why a method gave nothing, and where it can be had if it only takes time."""
+    if row.view.method == compute_mutagenesis.MUTAGENESIS and row.refusal:
+        return f"{row.refusal} See the panel Mutagenesis"
+    return row.refusal.rstrip(".")
 
 
 def _agreement(row: Row) -> str:

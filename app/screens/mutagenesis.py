@@ -15,13 +15,17 @@ from app.figures import heatmap, heatmap_files
 from app.figures.heatmap import Map
 from app.figures.logos import Palette
 from app.screens import measured
+from app.view import View
 from app.widgets import problem, progress_in, text
 from genome.errors import UserError
 from interpret.attribution import Attribution
 from interpret.substitutions import Substitutions, substitutions
 
-_RANKED = "rank-substitutions"
-_COLOURS = "Blue raises the prediction, orange lowers it; a dot marks the base that stands there."
+_RANKED, _ASKED = "rank-substitutions", "mutagenesis-asked"
+_COLOURS = (
+    "Blue raises the prediction, orange lowers it; a dot marks the base that stands there. The strongest 1 % of changes "
+    "have the full colour."
+)
 _UNRANKED = (
     "No percentile: the background ranks windows around each change, and these lie elsewhere. "
     "“Rank every substitution” reads those windows too."
@@ -45,13 +49,19 @@ class Shown:
     ranking: str
 
 
-def tried(found: Answer, asker: Asker) -> Attribution | None:
-    """The mutagenesis, where it is looked at and can be waited for; drawn under a bar. The panel says why there is none."""
-    if found.view.panel != "mutagenesis" and found.view.method != compute_mutagenesis.MUTAGENESIS:
+def patient(view: View) -> bool:
+    """Whether this visitor asked for the mutagenesis of this place, knowing how long it takes."""
+    return st.session_state.get(_ASKED) == _asked(view)
+
+
+def tried(found: Answer, asker: Asker) -> Substitutions | None:
+    """The map for the genome browser where it is looked at, computed under a bar; the panel says why there is none."""
+    if found.view.panel != "mutagenesis":
         return None
     slot = st.empty()
+    waiting = _waiting(asker, slot, "Trying every substitution")
     try:
-        return compute_mutagenesis.mutagenesis(found.view, _waiting(asker, slot, "Trying every substitution"))
+        return substitutions(compute_mutagenesis.mutagenesis(found.view, waiting, patient=patient(found.view)))
     except UserError:
         return None
     finally:
@@ -62,7 +72,19 @@ def show(found: Answer, asker: Asker) -> None:
     """Draws the panel."""
     slot = st.empty()
     try:
-        attribution = compute_mutagenesis.mutagenesis(found.view, _waiting(asker, slot, "Trying every substitution"))
+        attribution = compute_mutagenesis.mutagenesis(
+            found.view, _waiting(asker, slot, "Trying every substitution"), patient=patient(found.view)
+        )
+    except compute_mutagenesis.TakesTime as error:
+        slot.empty()
+        st.markdown(text(error))
+        st.button(
+            "Try every substitution",
+            on_click=lambda: st.session_state.update({_ASKED: _asked(found.view)}),
+            type="primary",
+        )
+        st.caption("You can leave this place at any time, and it stops.")
+        return
     except UserError as error:
         slot.empty()
         problem(str(error))
@@ -164,6 +186,11 @@ def _ranked(found: Answer, attribution: Attribution, asker: Asker) -> tuple[Subs
     if percentiles is None:
         return placed, None, f"{among[:1].upper()}{among[1:].rstrip('.')}."
     return placed, percentiles, f"Percentiles are of {among}."
+
+
+def _asked(view: View) -> tuple[object, ...]:
+    """What was asked for: the same on another panel and by another method."""
+    return view.model, view.genome, view.locus, view.edits, view.track, view.reduce
 
 
 def _waiting(asker: Asker, slot: object, what: str) -> Asker:

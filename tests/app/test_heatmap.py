@@ -54,7 +54,8 @@ def test_letters_are_four_filled_traces_and_the_map_is_one(found):
 def test_the_scale_is_symmetric_and_orange_lowers(found):
     (cells,) = [t for t in heatmap.figure(maps_of(found), found, LOCUS, "safe").data if t.type == "heatmap"]
     assert cells.zmin == -cells.zmax
-    assert cells.zmax == pytest.approx(substitutions(found).largest)
+    sizes = np.abs(substitutions(found).effects)
+    assert 0.98 < (sizes < cells.zmax).mean() < 1
     assert (cells.colorscale[0][1], cells.colorscale[-1][1]) == (heatmap.LOWERS, heatmap.RAISES)
 
 

@@ -77,6 +77,26 @@ def test_a_map_that_takes_too_long_is_refused_with_what_to_do(page: AppTest, mon
     assert "zoom in" in page.error[0].value
 
 
+def test_what_takes_time_is_done_when_asked_for(page: AppTest, monkeypatch) -> None:
+    monkeypatch.setattr(compute_mutagenesis, "PROMPT_SECONDS", 0.0)
+    opened(page, **PLACE, panel="methods")
+    words = " ".join(element.value for element in page.markdown).replace("\\", "")
+    assert "takes about 1 second here. See the panel Mutagenesis" in words
+    opened(page, panel="mutagenesis")
+    assert not page.exception
+    assert not page.get("plotly_chart")[1:]
+    next(button for button in page.button if button.label == "Try every substitution").click()
+    page.run()
+    assert [trace["type"] for trace in charts(page)[-1]["data"]].count("heatmap") == 1
+    opened(page, panel="methods")
+    assert "See the panel Mutagenesis" not in " ".join(element.value for element in page.markdown)
+
+
+def test_durations_are_said_as_people_say_them() -> None:
+    said = [compute_mutagenesis.in_words(value) for value in (0.2, 1.4, 61, 150)]
+    assert said == ["1 second", "1 second", "61 seconds", "2 minutes"]
+
+
 def test_a_long_locus_is_refused_by_its_length() -> None:
     with pytest.raises(UserError, match="zoom in"):
         compute_mutagenesis.refuse_costly(replace(view(), locus=Locus("sb1", 0, compute.MAX_LETTERS + 1)))
