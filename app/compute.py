@@ -100,7 +100,7 @@ def genome(view: View, asker: Asker) -> Genome:
 def reference(view: View, asker: Asker) -> Sequence:
     """The unedited bases of the view's locus, two windows beyond it on both sides and as much as was deleted."""
     spec = registry.spec(view.model)
-    key = ("reference", *_place(view), spec.input_length, asker.remote_allowed)
+    key = ("reference", *place_key(view), spec.input_length, asker.remote_allowed)
     reach = 2 * spec.input_length + sum(len(edit.ref) for edit in view.edits)
     return cache().get((*key, reach), lambda: genome(view, asker).sequence(view.locus.extended(reach)), wait=asker.wait)
 
@@ -127,8 +127,8 @@ def prediction(view: View, asker: Asker) -> Prediction:
     """What the model predicts along the locus, on every track."""
     spec = registry.spec(view.model)
     return cache().get(
-        ("prediction", spec.model_id, *_place(view), view.edits),
-        lambda: predict(_runner(spec, asker), spec, sequence(view, asker), view.locus, progress=asker.progress),
+        ("prediction", spec.model_id, *place_key(view), view.edits),
+        lambda: predict(runner(spec, asker), spec, sequence(view, asker), view.locus, progress=asker.progress),
         wait=asker.wait,
     )
 
@@ -143,9 +143,9 @@ def attribution(view: View, asker: Asker) -> Attribution:
     explained = target(spec, view)
     refuse_letters(spec, view.locus)
     return cache().get(
-        ("attribution", spec.model_id, *_place(view), view.edits, explained, view.method, view.baseline, view.seed),
+        ("attribution", spec.model_id, *place_key(view), view.edits, explained, view.method, view.baseline, view.seed),
         lambda: methods.attribute(
-            _runner(spec, asker),
+            runner(spec, asker),
             spec,
             sequence(view, asker),
             view.locus,
@@ -174,7 +174,7 @@ def motif_calls(view: View, found: Attribution, asker: Asker) -> tuple[MotifCall
     key = (
         "motifs",
         found.spec.model_id,
-        *_place(view),
+        *place_key(view),
         view.edits,
         found.target,
         view.method,
@@ -189,10 +189,8 @@ def edit_effect(view: View, edits: tuple[Variant, ...], asker: Asker) -> Effect:
     spec = registry.spec(view.model)
     single = view.locus if view.locus.length <= spec.input_length else None
     return cache().get(
-        ("effect", spec.model_id, *_place(view), view.edits, edits),
-        lambda: effect(
-            _runner(spec, asker), spec, reference(view, asker), edits, shown=single, progress=asker.progress
-        ),
+        ("effect", spec.model_id, *place_key(view), view.edits, edits),
+        lambda: effect(runner(spec, asker), spec, reference(view, asker), edits, shown=single, progress=asker.progress),
         wait=asker.wait,
     )
 
@@ -218,8 +216,8 @@ def percentiles(view: View, start: int, end: int, asker: Asker, *, name: str = "
     except UserError as error:
         return Rank(None, f"no percentile: {error}")
     values = cache().get(
-        ("activity", spec.model_id, *_place(view), view.edits, start, end),
-        lambda: window_activity(_runner(spec, asker), spec, sequence(view, asker), start, end),
+        ("activity", spec.model_id, *place_key(view), view.edits, start, end),
+        lambda: window_activity(runner(spec, asker), spec, sequence(view, asker), start, end),
         wait=asker.wait,
     )
     return found.rank_activity(view.track, float(values[spec.track_index(view.track)]), synthetic=synthetic)
@@ -233,8 +231,8 @@ def effect_percentile(view: View, edit: Variant, asker: Asker, *, name: str = ""
     """
     spec = registry.spec(view.model)
     placed = cache().get(
-        ("effect", "placed", spec.model_id, *_place(view), view.edits, edit),
-        lambda: effect(_runner(spec, asker), spec, reference(view, asker), (edit,), progress=asker.progress),
+        ("effect", "placed", spec.model_id, *place_key(view), view.edits, edit),
+        lambda: effect(runner(spec, asker), spec, reference(view, asker), (edit,), progress=asker.progress),
         wait=asker.wait,
     )
     if len(edit.ref) != 1 or len(edit.alt) != 1:
@@ -263,8 +261,8 @@ def simple_says(view: View, start: int, end: int, asker: Asker) -> float | None:
         return None
     stretch = Locus(view.locus.chrom, start, end)
     found = cache().get(
-        ("prediction", simple.model_id, *_place(view), view.edits, stretch),
-        lambda: predict(_runner(simple, asker), simple, sequence(view, asker), stretch, progress=asker.progress),
+        ("prediction", simple.model_id, *place_key(view), view.edits, stretch),
+        lambda: predict(runner(simple, asker), simple, sequence(view, asker), stretch, progress=asker.progress),
         wait=asker.wait,
     )
     return float(found.values[simple.track_index(view.track)].max())
@@ -350,7 +348,7 @@ def pasted_view(model: str, track: str, name: str, bases: str) -> View:
     return View(model=model, genome=PASTED, locus=locus, track=track, stored=store_bases(bases))
 
 
-def _place(view: View) -> tuple[Hashable, ...]:
+def place_key(view: View) -> tuple[Hashable, ...]:
     """What decides the unedited bases. Pasted bases count by their digest, so that keys stay small."""
     pasted = view.stored or (hashlib.sha256(view.bases.encode()).hexdigest() if view.bases else "")
     return view.genome, view.contig, pasted, view.locus
@@ -369,7 +367,8 @@ def _background(view: View, spec: ModelSpec, asker: Asker, name: str) -> tuple[b
     return found, synthetic
 
 
-def _runner(spec: ModelSpec, asker: Asker) -> Runner:
+def runner(spec: ModelSpec, asker: Asker) -> Runner:
+    """The engine, bound to a model and to who asks."""
     return engine().runner(spec.model_id, session=asker.session)
 
 

@@ -146,7 +146,7 @@ def _method_seconds(view: View, spec: ModelSpec, method: Method) -> float | None
 
 
 def _key(what: str, view: View) -> Hashable:
-    return what, registry.spec(view.model).model_id, replace(view, beside=None)
+    return what, registry.spec(view.model).model_id, view.question
 
 
 def _seconds(seconds: float) -> str:

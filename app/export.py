@@ -95,8 +95,8 @@ def prediction_json(view: View, prediction: Prediction, *, contig_digest: str) -
                 "assay": track.assay,
                 "biosample": track.biosample,
                 "unit": track.unit,
-                "values": _rounded(prediction.values[index]),
-                "spread": _rounded(prediction.spread[index]),
+                "values": rounded(prediction.values[index]),
+                "spread": rounded(prediction.spread[index]),
             }
             for index, track in enumerate(prediction.spec.tracks)
         ],
@@ -113,8 +113,8 @@ def attribution_json(view: View, attribution: Attribution, *, contig_digest: str
         "inserted": np.flatnonzero(attribution.sequence.inserted).tolist(),
         "locus_begins_at": start,
         "locus_ends_at": end,
-        "contributions": _rounded(attribution.values),
-        "hypothetical": {base: _rounded(row) for base, row in zip("ACGT", attribution.hypothetical, strict=True)},
+        "contributions": rounded(attribution.values),
+        "hypothetical": {base: rounded(row) for base, row in zip("ACGT", attribution.hypothetical, strict=True)},
     }
     return json.dumps(record, indent=1, allow_nan=False)
 
@@ -174,7 +174,7 @@ def attribution_npz(view: View, attribution: Attribution, *, contig_digest: str)
 def attribution_bedgraph(view: View, attribution: Attribution, *, contig_digest: str) -> str:
     """One line per base of the locus, 0-based half-open; inserted bases have no place in the genome and are left out."""
     record = attribution_provenance(view, attribution, contig_digest=contig_digest)
-    lines = _comments(record)
+    lines = comments(record)
     name = _one_line(attribution.target.track).replace('"', "'")
     lines.append(f'track type=bedGraph name="{name} contributions"')
     lines += [f"{chrom}\t{start}\t{end}\t{value:.6g}" for chrom, start, end, value in _placed(attribution)]
@@ -186,7 +186,7 @@ def attribution_bed(view: View, attribution: Attribution, *, contig_digest: str)
     record = attribution_provenance(view, attribution, contig_digest=contig_digest)
     rows = list(_placed(attribution, with_base=True))
     largest = max((abs(row[3]) for row in rows), default=0.0) or 1.0
-    lines = _comments(record)
+    lines = comments(record)
     lines += [
         f"{chrom}\t{start}\t{end}\t{base}\t{round(1000 * abs(value) / largest)}\t+\t{value:.6g}"
         for chrom, start, end, value, base in rows
@@ -197,7 +197,7 @@ def attribution_bed(view: View, attribution: Attribution, *, contig_digest: str)
 def attribution_csv(view: View, attribution: Attribution, *, contig_digest: str) -> str:
     """A table for spreadsheets: 1-based position, base, contribution, and what each base would contribute."""
     record = attribution_provenance(view, attribution, contig_digest=contig_digest)
-    lines = _comments(record)
+    lines = comments(record)
     lines.append("chrom,position,base,inserted,contribution,if_A,if_C,if_G,if_T")
     sequence = attribution.sequence
     for index in range(*attribution.core):
@@ -239,7 +239,7 @@ def _placed(attribution: Attribution, *, with_base: bool = False) -> list[tuple[
     return rows
 
 
-def _comments(record: dict[str, Any]) -> list[str]:
+def comments(record: dict[str, Any]) -> list[str]:
     """Provenance as ``#`` lines, one each, whatever stands in a name."""
     return [f"# {key}: {_one_line(value)}" for key, value in record.items()]
 
@@ -248,7 +248,7 @@ def _one_line(value: object) -> str:
     return " ".join(str(value).split())
 
 
-def _rounded(values: np.ndarray[Any, Any]) -> list[float | None]:
+def rounded(values: np.ndarray[Any, Any]) -> list[float | None]:
     """Six significant digits: more than the computation is good for, and the same on every machine; NaN is null."""
     return [_finite(float(f"{value:.6g}")) for value in values]
 

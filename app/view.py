@@ -26,6 +26,17 @@ REDUCTIONS: dict[Reduce, str] = {
     "counts": "total reads (log)",
     "profile": "shape of the profile",
 }
+# What can be open under the genome browser, in the order of its tabs.
+PANELS = {
+    "edit": "Edit",
+    "checks": "Checks",
+    "mutagenesis": "Mutagenesis",
+    "methods": "Methods side by side",
+    "motifs": "Motifs",
+    "beside": "Side by side",
+    "tracks": "Your tracks",
+    "provenance": "Provenance",
+}
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
 _TRACK = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.,:()+-]{0,79}")
@@ -69,6 +80,7 @@ class View:
         stored: digest of a longer pasted sequence kept on this server; empty otherwise.
         reduce: key of REDUCTIONS, the scalar of the track that is explained.
         beside: what is drawn under it, if anything.
+        panel: key of PANELS, what is open under the genome browser.
     """
 
     model: str
@@ -84,6 +96,7 @@ class View:
     stored: str = ""
     reduce: Reduce = "mean"
     beside: Beside | None = None
+    panel: str = "edit"
 
     def __post_init__(self) -> None:
         checks = [
@@ -111,6 +124,8 @@ class View:
             )
         if self.reduce not in REDUCTIONS:
             raise UserError(f"What this link explains is unknown; it can be {', '.join(REDUCTIONS)}.")
+        if self.panel not in PANELS:
+            raise UserError(f"The panel in this link is unknown; it can be {', '.join(PANELS)}.")
         if not 0 <= self.seed <= MAX_SEED:
             raise UserError(f"The seed must be a whole number from 0 to {MAX_SEED:,}.")
         if len(self.edits) > MAX_EDITS:
@@ -131,6 +146,11 @@ class View:
         """The view with one edit undone."""
         return replace(self, edits=tuple(e for e in self.edits if e != edit))
 
+    @property
+    def question(self) -> View:
+        """The view without what is drawn beside and below: two views that ask the same are equal here."""
+        return replace(self, beside=None, panel="edit")
+
     def with_method(self, method: str) -> View:
         """The view explained by another method, with the same reference where that method knows it."""
         known = METHODS[method].baselines
@@ -148,6 +168,7 @@ class View:
             "baseline": self.baseline,
             "seed": str(self.seed),
             "reduce": self.reduce,
+            "panel": self.panel,
         }
         if self.contig:
             query["contig"] = self.contig
@@ -194,6 +215,7 @@ def from_query(query: Mapping[str, str]) -> View:
         stored=query.get("stored", ""),
         reduce=query.get("reduce", "mean"),  # type: ignore[arg-type]  # older links have none; checked by View
         beside=_beside(query.get("beside", "")),
+        panel=query.get("panel", "edit"),  # older links have none
     )
 
 

@@ -79,6 +79,8 @@ class Attribution:
         spec: the model.
         rule: one sentence on how windows were placed.
         note: one sentence on how it was computed, where there is something to say.
+        hypothetical_members: float32 (n_members, 4, length), ``hypothetical`` of each member of the ensemble; None where
+            the members are not known apart.
     """
 
     sequence: Sequence
@@ -100,6 +102,7 @@ class Attribution:
     spec: ModelSpec
     rule: str
     note: str = ""
+    hypothetical_members: Float | None = None
 
     def __post_init__(self) -> None:
         length = self.sequence.length
@@ -177,4 +180,5 @@ def together(
         spec=spec,
         rule=tiling.rule,
         note=explained.note,
+        hypothetical_members=hypothetical.reshape(spec.n_members, len(spec.strands), 4, -1).mean(1),
     )

@@ -167,6 +167,30 @@ class Background:
         flag = self._artefact(track, found, delta, activity)
         return Rank(found.percentile, found.text, found.set_name, found.n, flag)
 
+    def rank_effects(
+        self, track: str, deltas: npt.NDArray[np.float32], *, synthetic: bool | None
+    ) -> tuple[npt.NDArray[np.float32] | None, str]:
+        """Where the sizes of many single-base effects stand, as ``rank_effect`` says of one.
+
+        Args:
+            track: name of the track.
+            deltas: float32 (any shape), computed as ``about.effect_formula`` says; NaN where there is none.
+            synthetic: as in ``rank_effect``.
+
+        Returns:
+            float32 of the same shape, percentiles from 0 to 100 (NaN where there is no effect), and what they are
+            percentiles of; or None and the reason why there are none.
+        """
+        refused = self._refused(self.effects.get(track), synthetic)
+        if refused is not None:
+            return None, refused.text
+        found, sizes = self.effects[track], np.abs(deltas)
+        below = [np.searchsorted(found.values, sizes, side) for side in ("left", "right")]  # type: ignore[call-overload]
+        shares = np.clip((below[0] + below[1]) / 2 / len(found.values), 1 / found.n, 1 - 1 / found.n)
+        sampled = " (sampled)" if self.about.sampled else ""
+        among = f"{found.n:,} single-base changes{sampled} in {self.about.words}"
+        return np.where(np.isnan(deltas), np.nan, 100 * shares).astype(np.float32), among
+
     def _refused(self, values: Distribution | None, synthetic: bool | None) -> Rank | None:
         if synthetic is not None and synthetic != self.about.synthetic:
             kinds = ("synthetic", "real") if self.about.synthetic else ("real", "synthetic")

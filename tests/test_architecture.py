@@ -37,6 +37,8 @@ WITHOUT_STREAMLIT = {
         "side_by_side",
         "compute_whatif",
         "whatif_record",
+        "compute_mutagenesis",
+        "export_substitutions",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures.logos import PALETTES
+from genome.sequence import codes_of
 from interpret.attribution import Attribution
 from models.core import Prediction
+
+Values = npt.NDArray[np.float64]
 
 # Outlines in a unit square, one closed polygon per base; None lifts the pen. Drawn for this project.
 _OUTLINES: dict[str, list[tuple[float, float] | None]] = {
@@ -118,24 +120,25 @@ def figure(prediction: Prediction, attribution: Attribution | None, track: str, 
     return drawn
 
 
-def letter_outlines(attribution: Attribution) -> list[tuple[str, list[Any], list[Any]]]:
-    """For each base, one pen path through all its letters: x in 1-based genome positions, y in the track's unit."""
-    start, end = attribution.core
+def letter_outlines(attribution: Attribution) -> list[tuple[str, Values, Values]]:
+    """For each base, one pen path through all its letters, NaN where the pen is lifted.
+
+    Returns:
+        (base, x, y) of each base that has a letter: float64 (points,) each, x in 1-based genome positions, y in the
+        track's unit. Inserted bases have no place and are left out.
+    """
+    part = np.arange(*attribution.core)
+    values = attribution.values[part].astype(np.float64)
+    codes = codes_of(attribution.sequence.bases)[part]
+    drawn = ~attribution.sequence.inserted[part] & (values != 0)
     rows = []
-    for base, outline in _OUTLINES.items():
-        xs: list[Any] = []
-        ys: list[Any] = []
-        for index in range(start, end):
-            value = float(attribution.values[index])
-            if attribution.sequence.bases[index] != base or attribution.sequence.inserted[index] or value == 0:
-                continue
-            left = int(attribution.sequence.positions[index]) + 0.55
-            for point in outline:
-                height = point[1] if point and value > 0 else 1 - point[1] if point else None
-                xs.append(None if point is None else left + 0.9 * point[0])
-                ys.append(None if height is None else value * height)
-            xs.append(None)
-            ys.append(None)
-        if np.any([x is not None for x in xs]):
-            rows.append((base, xs, ys))
+    for code, (base, outline) in enumerate(_OUTLINES.items()):
+        mine = drawn & (codes == code)
+        if not mine.any():
+            continue
+        points = np.array([(np.nan, np.nan) if point is None else point for point in [*outline, None]])  # (points, 2)
+        left, height = attribution.sequence.positions[part[mine]] + 0.55, values[mine][:, None]
+        xs = left[:, None] + 0.9 * points[:, 0]
+        ys = height * np.where(height > 0, points[:, 1], 1 - points[:, 1])
+        rows.append((base, xs.ravel(), ys.ravel()))
     return rows

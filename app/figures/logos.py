@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, field
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -39,9 +40,9 @@ _GLYPHS = {
     "T": "M0 0H100V19H61V100H39V19H0Z",
 }
 _FONT = "font-family=\"system-ui, 'Segoe UI', sans-serif\""
-_INK, _FAINT, _RULE, _MARK = "#0f172a", "#64748b", "#cbd5e1", "#fef3c7"
+INK, FAINT, _RULE, _MARK = "#0f172a", "#64748b", "#cbd5e1", "#fef3c7"
 _SMALLEST = 0.4  # pixels; lower letters cannot be seen and are left out
-_LABEL_WIDTH = 96.0
+LABEL_WIDTH = 96.0
 _LOGO_LOCK = threading.Lock()  # matplotlib's settings are global
 
 
@@ -97,15 +98,15 @@ def letters_svg(
     low = min(0.0, *(float(row.heights.min()) for row in rows))
     high = max(0.0, *(float(row.heights.max()) for row in rows))
     parts = [
-        f'<rect x="{_LABEL_WIDTH + c * base_width:.2f}" y="0" width="{base_width:.2f}" '
+        f'<rect x="{LABEL_WIDTH + c * base_width:.2f}" y="0" width="{base_width:.2f}" '
         f'height="{len(rows) * row_height:.2f}" fill="{_MARK}"/>'
         for c in sorted(set(marked))
     ]
     for index, row in enumerate(rows):
         top = index * row_height + 4
-        parts.append(_line(row, top, row_height - 8, (low, high), base_width, PALETTES[palette]))
+        parts.append(letters_line(row, top, row_height - 8, (low, high), base_width, PALETTES[palette]))
     said = f"{description}, in {unit}" if unit else description
-    return _svg(_LABEL_WIDTH + length * base_width, len(rows) * row_height, parts, said)
+    return svg_picture(LABEL_WIDTH + length * base_width, len(rows) * row_height, parts, said)
 
 
 def motif_svg(frequencies_in_bits: Float, *, palette: Palette = "safe", base_width: float = 14.0) -> str:
@@ -122,7 +123,7 @@ def motif_svg(frequencies_in_bits: Float, *, palette: Palette = "safe", base_wid
     length = frequencies_in_bits.shape[1]
     height = 56.0
     parts = [_stacks(frequencies_in_bits, 0.0, 0.0, height, base_width, PALETTES[palette])]
-    return _svg(length * base_width, height, parts, f"Motif logo, {length} positions, 2 bits high")
+    return svg_picture(length * base_width, height, parts, f"Motif logo, {length} positions, 2 bits high")
 
 
 def match_svg(
@@ -151,21 +152,24 @@ def match_svg(
     letters = "".join(sequence.bases[i] if ok else "-" for i, ok in zip(places.tolist(), inside.tolist(), strict=True))
     heights = np.where(inside, values[np.clip(places, 0, sequence.length - 1)], 0.0)
     scale = (min(0.0, float(heights.min())), max(0.0, float(heights.max())))
-    left = _LABEL_WIDTH + (call.seqlet.start - first) * base_width
+    left = LABEL_WIDTH + (call.seqlet.start - first) * base_width
     width = (call.seqlet.end - call.seqlet.start) * base_width
     colours = PALETTES[palette]
-    parts = [_line(LetterRow("Contributions", letters, heights), 4.0, 64.0, scale, base_width, colours)]
+    parts = [letters_line(LetterRow("Contributions", letters, heights), 4.0, 64.0, scale, base_width, colours)]
     motif = call.matched
     if motif is None:
         shade = f'<rect x="{left:.2f}" y="0" width="{width:.2f}" height="72" fill="{_MARK}"/>'
         said = "Contributions of a seqlet (shaded) that was compared with no motif"
-        return _svg(_LABEL_WIDTH + len(letters) * base_width, 72.0, [shade, *parts], said)
+        return svg_picture(LABEL_WIDTH + len(letters) * base_width, 72.0, [shade, *parts], said)
     turned = ", reverse complement" if call.strand == "-" else ""
-    parts += [_text(motif.name, 0.0, 100.0, _INK), _text(motif.matrix_id + (" (rc)" if turned else ""), 0.0, 116.0)]
-    start = _LABEL_WIDTH + (call.motif_span[0] - first) * base_width
+    parts += [
+        svg_text(motif.name, 0.0, 100.0, INK),
+        svg_text(motif.matrix_id + (" (rc)" if turned else ""), 0.0, 116.0),
+    ]
+    start = LABEL_WIDTH + (call.motif_span[0] - first) * base_width
     parts.append(_stacks(motif.information, start, 80.0, 56.0, base_width, colours))
     said = f"Contributions of a seqlet above the motif {motif.name} ({motif.matrix_id}{turned}), aligned"
-    return _svg(_LABEL_WIDTH + len(letters) * base_width, 140.0, parts, said)
+    return svg_picture(LABEL_WIDTH + len(letters) * base_width, 140.0, parts, said)
 
 
 def caption_of(attribution: Attribution) -> str:
@@ -204,23 +208,39 @@ def publication_logo(
     """
     if values.shape != (sequence.length,) or kind not in ("svg", "pdf", "png") or bases_per_line < 10:
         raise ValueError(f"{values.shape=}, {sequence.length=}, {kind=}, {bases_per_line=}")
+    return drawn_file(
+        lambda: _publication_figure(sequence, values, caption, unit, PALETTES[palette], bases_per_line), kind
+    )
+
+
+def drawn_file(draw: Callable[[], Any], kind: Literal["svg", "pdf", "png"]) -> bytes:
+    """What ``draw`` makes (a matplotlib figure) as a file without a date: text stays text, fonts are embedded in a PDF."""
     from matplotlib import rc_context
 
     settings = {"svg.fonttype": "none", "pdf.fonttype": 42, "svg.hashsalt": "cislens", "font.family": "DejaVu Sans"}
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[kind]
     target = io.BytesIO()
     with _LOGO_LOCK, rc_context(settings):  # type: ignore[arg-type]
-        figure = _publication_figure(sequence, values, caption, unit, PALETTES[palette], bases_per_line)
-        figure.savefig(target, format=kind, metadata=undated, dpi=200)  # type: ignore[attr-defined]
+        draw().savefig(target, format=kind, metadata=undated, dpi=200)
     return target.getvalue()
+
+
+def draw_letters(axis: Any, heights: Float, colours: dict[str, str]) -> None:
+    """Letters (4, length) on a matplotlib axis by logomaker, the first at x = 0."""
+    import logomaker
+    import pandas as pd
+
+    if not heights.any():
+        axis.axhline(0, color="black", linewidth=0.5)
+        return
+    table = pd.DataFrame(heights.T.astype(float), columns=list(BASES))
+    logomaker.Logo(table, ax=axis, color_scheme=colours, flip_below=True, baseline_width=0.5)
 
 
 def _publication_figure(
     sequence: Sequence, values: Float, caption: str, unit: str, colours: dict[str, str], bases_per_line: int
 ) -> object:
     """A matplotlib figure, one axis per line of letters, all on one scale."""
-    import logomaker
-    import pandas as pd
     from matplotlib.figure import Figure
 
     starts = range(0, sequence.length, bases_per_line)
@@ -232,11 +252,7 @@ def _publication_figure(
     heights = sequence.one_hot() * values
     for axis, start in zip(figure.subplots(len(starts), 1, squeeze=False)[:, 0], starts, strict=True):
         end = min(start + bases_per_line, sequence.length)
-        table = pd.DataFrame(heights[:, start:end].T.astype(float), columns=list(BASES))
-        if heights[:, start:end].any():
-            logomaker.Logo(table, ax=axis, color_scheme=colours, flip_below=True, baseline_width=0.5)
-        else:
-            axis.axhline(0, color="black", linewidth=0.5)
+        draw_letters(axis, heights[:, start:end], colours)
         axis.set(xlim=(-0.5, columns - 0.5), ylim=(low - margin, high + margin), xticks=[])
         axis.spines[["top", "right", "bottom"]].set_visible(False)
         axis.tick_params(labelsize=7)
@@ -246,24 +262,33 @@ def _publication_figure(
     return figure
 
 
-def _line(
+def letters_line(
     row: LetterRow, top: float, height: float, scale: tuple[float, float], base_width: float, colours: dict[str, str]
 ) -> str:
-    """Letters of one row on its zero line, grouped by base."""
+    """Letters of one row on its zero line, grouped by base, as SVG.
+
+    Args:
+        row: the letters.
+        top: of the row, in pixels.
+        height: of the row, in pixels.
+        scale: lowest and highest value of the row.
+        base_width: of a column, in pixels; the first begins at LABEL_WIDTH.
+        colours: of the letters.
+    """
     low, high = scale
     per_unit = height / (high - low) if high > low else 0.0
     zero = top + high * per_unit
-    right = _LABEL_WIDTH + len(row.letters) * base_width
-    parts = [_text(row.label, 0.0, top + height / 2 + 4, _INK)]
-    parts.append(f'<path d="M{_LABEL_WIDTH:g} {zero:.2f}H{right:.2f}" stroke="{_RULE}" stroke-width="1"/>')
+    right = LABEL_WIDTH + len(row.letters) * base_width
+    parts = [svg_text(row.label, 0.0, top + height / 2 + 4, INK)]
+    parts.append(f'<path d="M{LABEL_WIDTH:g} {zero:.2f}H{right:.2f}" stroke="{_RULE}" stroke-width="1"/>')
     places = np.frombuffer(row.letters.encode("ascii"), dtype=np.uint8)
     sizes = np.asarray(row.heights, dtype=np.float64) * per_unit
     visible = np.abs(sizes) >= _SMALLEST
     gaps = np.flatnonzero(places == ord("-")).tolist()
-    parts += [_text("–", _LABEL_WIDTH + (gap + 0.5) * base_width, zero + 4, _FAINT, "middle") for gap in gaps]
+    parts += [svg_text("–", LABEL_WIDTH + (gap + 0.5) * base_width, zero + 4, FAINT, "middle") for gap in gaps]
     for base in BASES:
         found = np.flatnonzero((places == ord(base)) & visible)
-        lefts = (_LABEL_WIDTH + found * base_width + base_width * 0.04).tolist()
+        lefts = (LABEL_WIDTH + found * base_width + base_width * 0.04).tolist()
         boxes = [(x, zero - size, size) for x, size in zip(lefts, sizes[found].tolist(), strict=True)]
         parts.append(_letters(base, boxes, base_width * 0.92, colours[base]))
     return "".join(parts)
@@ -294,14 +319,16 @@ def _letters(base: str, boxes: Seq[tuple[float, float, float]], width: float, co
     return f'<g fill="{colour}">{"".join(drawn)}</g>'
 
 
-def _text(text: str, x: float, y: float, colour: str = _FAINT, anchor: str = "start") -> str:
-    size = 12 if colour == _INK else 11
+def svg_text(text: str, x: float, y: float, colour: str = FAINT, anchor: str = "start") -> str:
+    """A piece of text in an SVG, escaped; ``x`` and ``y`` are pixels, ``y`` that of the line it stands on."""
+    size = 12 if colour == INK else 11
     return (
         f'<text x="{x:.2f}" y="{y:.2f}" font-size="{size}" fill="{colour}" text-anchor="{anchor}">{escape(text)}</text>'
     )
 
 
-def _svg(width: float, height: float, parts: Seq[str], description: str) -> str:
+def svg_picture(width: float, height: float, parts: Seq[str], description: str) -> str:
+    """An ``<svg>`` element of this many pixels; the description is for people who hear it."""
     said = escape(description)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '

@@ -94,4 +94,4 @@ def _places(found: Answer) -> str:
 
 def _same(view: View) -> View:
     """What the checks depend on."""
-    return replace(view, beside=None, contig="")
+    return replace(view.question, contig="")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from app import answer as answers
@@ -15,7 +17,9 @@ from app.screens import (
     checks_panel,
     edit,
     jobs_panel,
+    methods_panel,
     motif_panel,
+    mutagenesis,
     paste,
     provenance,
     share,
@@ -23,7 +27,7 @@ from app.screens import (
     state,
     user_tracks,
 )
-from app.view import View
+from app.view import PANELS, View
 from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
 from genome.catalog import RemoteNotAllowed
@@ -130,28 +134,36 @@ def _answer(view: View) -> None:
     state.go(found.view)
     _browser(found, asker)
     jobs_panel.show(found, asker)
-    names = ("Edit", "Checks", "Motifs", "Side by side", "Your tracks", "Provenance")
-    panels = dict(zip(names, st.tabs(names, key="panel", on_change="rerun"), strict=True))
-    for name, panel in panels.items():
-        if panel.open:
-            with panel:
-                _panel(name, found, asker)
+    _panels(found, asker)
 
 
-def _panel(name: str, found: answers.Answer, asker: compute.Asker) -> None:
-    """Draws the panel that is open; the others cost nothing."""
-    if name == "Edit":
-        edit.show(found, asker)
-    elif name == "Checks":
-        checks_panel.show(found, asker)
-    elif name == "Motifs":
-        motif_panel.show(found)
-    elif name == "Side by side":
-        beside.show(found, asker)
-    elif name == "Your tracks":
-        user_tracks.show(found)
-    else:
-        provenance.show(found)
+def _panels(found: answers.Answer, asker: compute.Asker) -> None:
+    """Draws the tabs; only the panel that is open is drawn and costs anything. The link says which."""
+    st.session_state["panel"] = PANELS[found.view.panel]
+    tabs = st.tabs(list(PANELS.values()), key="panel", on_change=_open_panel, args=(found.view,))
+    with tabs[list(PANELS).index(found.view.panel)]:
+        if found.view.panel == "edit":
+            edit.show(found, asker)
+        elif found.view.panel == "checks":
+            checks_panel.show(found, asker)
+        elif found.view.panel == "mutagenesis":
+            mutagenesis.show(found, asker)
+        elif found.view.panel == "methods":
+            methods_panel.show(found, asker)
+        elif found.view.panel == "motifs":
+            motif_panel.show(found)
+        elif found.view.panel == "beside":
+            beside.show(found, asker)
+        elif found.view.panel == "tracks":
+            user_tracks.show(found)
+        else:
+            provenance.show(found)
+
+
+def _open_panel(view: View) -> None:
+    """Another tab was chosen: the address says so before the page runs."""
+    label = st.session_state["panel"]
+    state.go(replace(view, panel=next((name for name, known in PANELS.items() if known == label), view.panel)))
 
 
 def _browser(found: answers.Answer, asker: compute.Asker) -> None:

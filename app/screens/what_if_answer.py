@@ -17,11 +17,10 @@ from app.whatif_record import Result, tracks_shown
 from app.widgets import text
 from interpret import surrogate
 from interpret.surrogate import Surrogate
-from interpret.trust import signed
 from interpret.whatif import Estimate, scale_words, signed_change, unit_of, with_interval
 from interpret.whatif_pairs import VERDICT_RULE, Importance, Spacing, verdict_words
 from interpret.whatif_stretch import Needed, Tiles, needed_words
-from interpret.wording import CHECKED, LOG_ODDS
+from interpret.wording import CHECKED, LOG_ODDS, signed
 from models import registry
 from models.core import ModelSpec
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from app.figures import letters
@@ -14,7 +16,7 @@ def test_every_letter_ends_at_its_contribution() -> None:
     tops = {}
     for _, xs, ys in letters.letter_outlines(found):
         for x, y in zip(xs, ys, strict=True):
-            if x is not None:
+            if not math.isnan(x):
                 place = round(x - 1e-9)
                 tops[place] = max(tops.get(place, 0.0), abs(y))
     wanted = {int(found.sequence.positions[i]) + 1: abs(float(found.values[i])) for i in range(start, end)}

@@ -81,8 +81,7 @@ def test_log_odds_are_explained(page: AppTest) -> None:
 
 
 def test_the_checks_panel_says_all_of_them_in_full_and_draws_the_curves_when_asked(page: AppTest) -> None:
-    page.session_state["panel"] = "Checks"
-    opened(page)
+    opened(page, panel="checks")
     table = next(words.value for words in page.markdown if words.value.startswith("| Check"))
     for name in ("Methods", "Deletion", "Letters", "Unknown bases", "Like training"):
         assert f"**{name}" in table

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.view import MAX_LOCUS, PASTED, REDUCTIONS, Beside, View, from_query, is_link
+from app.view import MAX_LOCUS, PANELS, PASTED, REDUCTIONS, Beside, View, from_query, is_link
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from interpret.methods import METHODS
@@ -40,6 +40,7 @@ def views(draw):
         stored="ab" * 20 if pasted == "stored" else "",
         reduce=draw(st.sampled_from(list(REDUCTIONS))),
         beside=draw(st.sampled_from([None, Beside("simple-0123456789ab", "K562: DNase + x"), Beside("m", "t")])),
+        panel=draw(st.sampled_from(list(PANELS))),
     )
 
 
@@ -76,7 +77,7 @@ def test_what_is_not_a_name_is_refused_in_one_sentence(key, text):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("key", [key for key in GOOD if key not in ("v", "reduce")])
+@pytest.mark.parametrize("key", [key for key in GOOD if key not in ("v", "reduce", "panel")])
 def test_a_link_that_is_cut_short_says_what_it_lacks(key):
     with pytest.raises(UserError, match=key):
         from_query({k: v for k, v in GOOD.items() if k != key})
@@ -123,3 +124,10 @@ def test_links_older_than_profiles_and_comparisons_still_open():
 def test_what_is_not_a_model_and_a_track_is_never_drawn_beside(text):
     with pytest.raises(UserError, match="beside"):
         from_query({**GOOD, "beside": text})
+
+
+def test_a_link_that_was_made_before_panels_could_be_opened_is_read():
+    view = View("tf-binding-0123456789ab", "hg19", Locus("chr22", 99, 200), "CTCF binding", panel="mutagenesis")
+    older = {key: value for key, value in view.to_query().items() if key != "panel"}
+    assert from_query(older).panel == "edit"
+    assert from_query(view.to_query()).panel == "mutagenesis"
