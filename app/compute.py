@@ -23,7 +23,7 @@ from genome.home import folder, home, replaced
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
 from genome.source import Genome, MemoryGenome
-from interpret import background, integrated_gradients
+from interpret import background, integrated_gradients, scan
 from interpret.background import Rank
 from interpret.effects import Effect, effect, window_activity
 from interpret.integrated_gradients import Attribution
@@ -377,6 +377,7 @@ def _runner(spec: ModelSpec, asker: Asker) -> Runner:
 def _warm() -> None:
     integrated_gradients.warm()
     warm_motifs()
+    scan.warm()
     for spec in registry.specs():
         try:
             intervals.calibration(spec.model_id)  # its library takes a second to import

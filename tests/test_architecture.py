@@ -29,6 +29,7 @@ WITHOUT_STREAMLIT = {
         "settings",
         "answer",
         "background_cli",
+        "compute_motifs",
         "models_table",
         "side_by_side",
     )
@@ -41,6 +42,7 @@ ONE_DOOR = {  # library -> what alone may import it
     "pooch": {"genome/fetch.py"},
     "h5py": {"models/adapters/dragonn.py"},
     "crepes": {"models/intervals.py", "models/shift_kinds.py"},
+    "memelite": {"interpret/motifs.py"},
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 MAX_FUNCTION_LINES = 60
