@@ -32,8 +32,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 P_LIMIT = 1e-4
-# From here on memelite is faster: its fixed cost of tables has paid off (measured by benchmarks/motif_scan.py).
-MEMELITE_FROM = 50_000  # bp
+# From here on memelite is asked: its tables cost it half a second a call, and what is left is about as fast (measured).
+MEMELITE_FROM = 100_000  # bp
 
 _STEP = 0.1  # of a score, in bits
 _PSEUDOCOUNT = 0.0001
