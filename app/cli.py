@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import background_cli
+from app import atlas_cli, background_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -289,6 +289,9 @@ def _parser() -> argparse.ArgumentParser:
 
     words = "Make what percentiles are percentiles of: cislens background MODEL --genome G --bed FILE."
     background_cli.add_parser(command("background", background_cli.background, words))
+
+    words = "Find the patterns a model reads over many places: cislens atlas --model M --track T --genome G --bed FILE."
+    atlas_cli.add_parser(command("atlas", atlas_cli.atlas, words))
 
     sub = command("serve", serve, "Serve the page.")
     sub.add_argument("--port", type=int, default=8501)

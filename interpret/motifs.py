@@ -98,8 +98,7 @@ class MotifCall:
         """Families of the best match and of its ties, most frequent first; none without a name."""
         if self.motif is None or not self.named:
             return ()
-        families = [family for motif in (self.motif, *self.ties) for family in motif.families]
-        return tuple(sorted(set(families), key=lambda family: (-families.count(family), family)))
+        return families_of((self.motif, *self.ties))
 
     @property
     def motif_span(self) -> tuple[int, int]:
@@ -193,6 +192,59 @@ def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
     return q_values
 
 
+def families_of(motifs: Sequence[Motif]) -> tuple[str, ...]:
+    """Families of some motifs, most frequent first."""
+    families = [family for motif in motifs for family in motif.families]
+    return tuple(sorted(set(families), key=lambda family: (-families.count(family), family)))
+
+
+@dataclass(frozen=True)
+class Resemblance:
+    """The known motif that a query resembles most.
+
+    Attributes:
+        motif: the best match.
+        p_value: TOMTOM's.
+        q_value: the same, corrected over the database.
+        strand: ``-`` when the motif's reverse complement matched.
+        offset: column of the motif, as matched, on which the query's first column lies; negative when it hangs over.
+        ties: the other motifs within a factor of 10 of the best p, best first.
+    """
+
+    motif: Motif
+    p_value: float
+    q_value: float
+    strand: str
+    offset: int
+    ties: tuple[Motif, ...]
+
+
+def resemblance(query: FloatArray, known: Sequence[Motif] | None = None, targets: Targets | None = None) -> Resemblance:
+    """Compares base frequencies (4, n) with the motif database; rule 4 of the module.
+
+    Args:
+        query: float64 (4, n), columns that sum to 1.
+        known: the database; JASPAR CORE vertebrates unless given.
+        targets: the same, laid out.
+    """
+    motifs = jaspar_motifs() if known is None else known
+    if targets is None:
+        targets = _jaspar_targets() if known is None else Targets.of([motif.frequencies for motif in motifs])
+    likeness = compare(query, targets)
+    q_values = benjamini_hochberg(likeness.p_values)
+    best = int(np.argmin(likeness.p_values))
+    near = np.flatnonzero((likeness.p_values <= TIE_FACTOR * likeness.p_values[best]) & (q_values <= Q_LIMIT))
+    near = near[np.argsort(likeness.p_values[near], kind="stable")]
+    return Resemblance(
+        motif=motifs[best],
+        p_value=float(likeness.p_values[best]),
+        q_value=float(q_values[best]),
+        strand=str(likeness.strands[best]),
+        offset=int(likeness.offsets[best]),
+        ties=tuple(motifs[i] for i in near.tolist() if i != best),
+    )
+
+
 def warm() -> None:
     """Reads the database, so that the first answer is as fast as the next (some tenths of a second, once)."""
     compare(np.full((4, SHORTEST_QUERY), 0.25), _jaspar_targets())
@@ -227,15 +279,11 @@ def _call(
         short = query.shape[1] < SHORTEST_QUERY
         reason = f"fewer than {SHORTEST_QUERY} bases matter" if short else lacking
         return MotifCall(seqlet, start, end, query, sign * float(signed[start:end].sum()), reason=reason)
-    likeness = compare(query, targets)
-    q_values = benjamini_hochberg(likeness.p_values)
-    best = int(np.argmin(likeness.p_values))
-    near = np.flatnonzero((likeness.p_values <= TIE_FACTOR * likeness.p_values[best]) & (q_values <= Q_LIMIT))
-    near = near[np.argsort(likeness.p_values[near], kind="stable")]
-    first = start - int(likeness.offsets[best])
-    under = float(signed[max(0, first) : first + known[best].length].sum())
+    like = resemblance(query, known, targets)
+    first = start - like.offset
+    under = float(signed[max(0, first) : first + like.motif.length].sum())
     reason = lacking if under < floor else ""
-    if q_values[best] > Q_LIMIT:
+    if like.q_value > Q_LIMIT:
         reason = f"no known motif is alike at q ≤ {Q_LIMIT:g}"
     return MotifCall(
         seqlet,
@@ -243,12 +291,12 @@ def _call(
         end,
         query,
         sign * under,
-        motif=known[best],
-        p_value=float(likeness.p_values[best]),
-        q_value=float(q_values[best]),
-        strand=str(likeness.strands[best]),
-        offset=int(likeness.offsets[best]),
-        ties=tuple(known[i] for i in near.tolist() if i != best),
+        motif=like.motif,
+        p_value=like.p_value,
+        q_value=like.q_value,
+        strand=like.strand,
+        offset=like.offset,
+        ties=like.ties,
         reason=reason,
     )
 

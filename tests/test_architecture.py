@@ -33,6 +33,8 @@ WITHOUT_STREAMLIT = {
         "settings",
         "answer",
         "background_cli",
+        "atlas_cli",
+        "compute_motifs",
         "models_table",
         "side_by_side",
         "compute_whatif",
@@ -50,6 +52,8 @@ ONE_DOOR = {  # library -> what alone may import it
     "h5py": {"models/adapters/dragonn.py"},
     "dbos": {"experiment/durable.py"},
     "crepes": {"models/intervals.py", "models/shift_kinds.py"},
+    "memelite": {"interpret/motifs.py"},
+    "modiscolite": {"interpret/modisco.py"},
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 MAX_FUNCTION_LINES = 60
@@ -233,7 +237,7 @@ before = threading.active_count()
 for name in {names!r}:
     importlib.import_module(name)
     assert threading.active_count() == before, name + " starts a thread"
-heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "numba", "pyjaspar", "logomaker") if name in sys.modules]
+heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "modiscolite", "numba", "pyjaspar", "logomaker") if name in sys.modules]
 assert not heavy, heavy
 """
 

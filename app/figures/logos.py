@@ -172,6 +172,27 @@ def match_svg(
     return svg_picture(LABEL_WIDTH + len(letters) * base_width, 140.0, parts, said)
 
 
+def stacked_letters(
+    values: Float, left: float, top: float, height: float, base_width: float, *, palette: Palette = "safe"
+) -> str:
+    """Letters of (4, length) values, stacked; those below zero hang, upside down, under the zero line. A part of a drawing."""
+    up, down = np.maximum(values, 0.0), np.maximum(-np.asarray(values), 0.0)
+    reach = float(up.sum(axis=0).max() + down.sum(axis=0).max())
+    per_unit = height / reach if reach > 0 else 0.0
+    zero = top + float(up.sum(axis=0).max()) * per_unit
+    right = left + values.shape[1] * base_width
+    parts = [f'<path d="M{left:.2f} {zero:.2f}H{right:.2f}" stroke="{_RULE}" stroke-width="1"/>']
+    for sign, sizes in ((1, up * per_unit), (-1, down * per_unit)):
+        ends = zero - sign * _piled(sizes)
+        for index, base in enumerate(BASES):
+            columns = np.flatnonzero(sizes[index] >= _SMALLEST).tolist()
+            boxes = [
+                (left + (c + 0.04) * base_width, float(ends[index, c]), sign * float(sizes[index, c])) for c in columns
+            ]
+            parts.append(_letters(base, boxes, base_width * 0.92, PALETTES[palette][base]))
+    return "".join(parts)
+
+
 def caption_of(attribution: Attribution) -> str:
     """One line that pins a picture of contributions: model, track, method, reference, seed, strands."""
     spec = attribution.spec
@@ -297,9 +318,7 @@ def letters_line(
 def _stacks(bits: Float, left: float, top: float, height: float, base_width: float, colours: dict[str, str]) -> str:
     """Stacked letters (4, length), the highest on top; ``height`` pixels stand for 2 bits."""
     sizes = np.asarray(bits, dtype=np.float64) * height / 2.0
-    order = np.argsort(sizes, axis=0, kind="stable")
-    floors = np.zeros_like(sizes)
-    np.put_along_axis(floors, order, np.cumsum(np.take_along_axis(sizes, order, 0), 0), 0)
+    floors = _piled(sizes)
     parts = []
     for index, base in enumerate(BASES):
         found = np.flatnonzero(sizes[index] >= _SMALLEST).tolist()
@@ -310,6 +329,14 @@ def _stacks(bits: Float, left: float, top: float, height: float, base_width: flo
     right = left + bits.shape[1] * base_width
     parts.append(f'<path d="M{left:.2f} {top + height:g}H{right:.2f}" stroke="{_RULE}" stroke-width="1"/>')
     return "".join(parts)
+
+
+def _piled(sizes: Float) -> Float:
+    """How far up each letter of (4, length) reaches when a column's letters are piled, the highest on top."""
+    order = np.argsort(sizes, axis=0, kind="stable")
+    tops = np.zeros_like(sizes)
+    np.put_along_axis(tops, order, np.cumsum(np.take_along_axis(sizes, order, 0), 0), 0)
+    return tops
 
 
 def _letters(base: str, boxes: Seq[tuple[float, float, float]], width: float, colour: str) -> str:

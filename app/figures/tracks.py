@@ -13,8 +13,9 @@ from genome.genes import Gene
 from genome.locus import Locus
 from genome.sequence import Sequence as Bases
 from interpret.attribution import Attribution
+from interpret.matches import Match, Shown, Support, chance
 from interpret.methods import BASELINE_WORDS, short_name
-from interpret.motifs import MotifCall
+from interpret.motifs import Q_LIMIT, MotifCall
 from models.core import Prediction
 from models.intervals import Band
 
@@ -23,6 +24,7 @@ Values = npt.NDArray[Any]
 
 MAX_BINS = 20_000
 BLUE, GREY, ORANGE, DARK = "#0072B2", "#94a3b8", "#E69F00", "#334155"
+PALE_BLUE, PALE_ORANGE, PALE = "#7fb8d8", "#f2cf7f", "#cbd5e1"
 
 
 def predicted(prediction: Prediction, track: str, band: Band | None = None) -> list[Track]:
@@ -103,6 +105,82 @@ def motif_hits(calls: Iterable[MotifCall], attribution: Attribution) -> Track:
         "note": "JASPAR, q ≤ 0.05",
         "features": features,
         "empty": "No stretch of contributions stands out.",
+    }
+
+
+def motif_matches(found: Shown, sequence: Bases) -> Track:
+    """Where letters alone match a known motif; pale where the model's contributions do not support the match.
+
+    Args:
+        found: the matches to draw, counted in ``sequence``.
+        sequence: the bases that were scanned.
+    """
+    supports = found.supports or (None,) * len(found.places)
+    more = f"; {found.more:,} weaker not drawn" if found.more else ""
+    return {
+        "id": "motif-matches",
+        "kind": "features",
+        "name": "Motif matches, letters alone",
+        "note": f"JASPAR, p < 0.0001{more}",
+        "features": [
+            _motif_match(place, support, sequence) for place, support in zip(found.places, supports, strict=True)
+        ],
+        "empty": "No match stands out from chance.",
+    }
+
+
+def match_table(found: Shown, sequence: Bases) -> list[dict[str, Any]]:
+    """The same matches as rows of a table, strongest first; places are 1-based inclusive, as people write them."""
+    supports = found.supports or (None,) * len(found.places)
+    rows = []
+    for place, support in sorted(zip(found.places, supports, strict=True), key=lambda pair: pair[0].q_value):
+        hit = place.hit
+        first, last = int(sequence.positions[hit.start]), int(sequence.positions[hit.end - 1]) + 1
+        rows.append(
+            {
+                "Motif": hit.motif.name,
+                "Matrix": hit.motif.matrix_id,
+                "Families": ", ".join(hit.motif.families),
+                "Place": str(Locus(sequence.locus.chrom, first, last)),
+                "Strand": hit.strand,
+                "p": f"{chance(hit):.1e}",
+                "q": f"{place.q_value:.1e}",
+                "Model": "not asked"
+                if support is None
+                else f"{support.level} ({support.sds:+.2f} sd)".replace("-", "−"),
+                "Related motifs here": len(place.others),
+            }
+        )
+    return rows
+
+
+def support_in_words(support: Support) -> str:
+    """What the model says about a match, for people."""
+    how = {"strong": "supported", "weak": "weakly supported", "none": "ignored"}[support.level]
+    return f"{how} by the model: its bases add up to {support.sds:+.2f} sd of the track".replace("-", "−")
+
+
+def _motif_match(place: Match, support: Support | None, sequence: Bases) -> dict[str, Any]:
+    hit = place.hit
+    details = {
+        "Matches": f"{hit.motif.name} ({hit.motif.matrix_id})",
+        "Families": ", ".join(hit.motif.families),
+        "p": f"{chance(hit):.1e} at one place of random DNA",
+        "q": f"{place.q_value:.1e} over all motifs, places and strands of this stretch",
+        "Model": "not asked" if support is None else support_in_words(support),
+    }
+    if place.others:
+        names = list(dict.fromkeys(other.motif.name for other in place.others))
+        details["Related here"] = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    colours = {"strong": (BLUE, ORANGE), "weak": (PALE_BLUE, PALE_ORANGE), "none": (PALE, PALE)}
+    return {
+        "start": int(sequence.positions[hit.start]),
+        "end": int(sequence.positions[hit.end - 1]) + 1,
+        "name": hit.motif.name,
+        "label": f"q = {place.q_value:.0e}" if place.q_value <= Q_LIMIT else f"p = {chance(hit):.0e}",
+        "strand": hit.strand,
+        "color": GREY if support is None else colours[support.level][support.sds < 0],
+        "details": details,
     }
 
 

@@ -176,6 +176,7 @@ def _browser(found: answers.Answer, asker: compute.Asker) -> None:
         rows.insert(2, tracks.motif_hits(found.calls, found.attribution))
     if pair is not None:
         rows = beside_figure.rows(pair, rows, locus)
+    rows += motif_panel.match_rows(found)
     rows += user_tracks.truth(view)
     rows += user_tracks.uploaded(view)
     genes = compute.genes_in(view, locus)
