@@ -75,5 +75,7 @@ def explain(
     references = reference_windows(x, baseline, seed=seed)  # type: ignore[arg-type]  # checked there
     count = references.shape[:2]
     rows = (np.repeat(x, count[1], axis=0), references.reshape(-1, *x.shape[1:]))
-    multipliers, values, ends = (part.reshape(*count, *part.shape[1:]) for part in run(Multipliers(target), rows, progress))
+    multipliers, values, ends = (
+        part.reshape(*count, *part.shape[1:]) for part in run(Multipliers(target), rows, progress)
+    )
     return from_references(x, references, multipliers, values[:, 0], ends)

@@ -24,7 +24,21 @@ LEAST_CHANGE = 1e-6  # of a signal; below it the slope is the derivative, for th
 _SUMS = {"add", "radd", "iadd", "sub", "rsub", "isub", "subtract", "cat", "concat", "concatenate", "stack"}
 # Linear in each signal as long as the others are constant.
 _PRODUCTS = {
-    *("mul", "rmul", "imul", "multiply", "matmul", "rmatmul", "mm", "bmm", "mv", "einsum", "tensordot", "addmm", "baddbmm"),
+    *(
+        "mul",
+        "rmul",
+        "imul",
+        "multiply",
+        "matmul",
+        "rmatmul",
+        "mm",
+        "bmm",
+        "mv",
+        "einsum",
+        "tensordot",
+        "addmm",
+        "baddbmm",
+    ),
     *("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "bilinear"),
 }
 _QUOTIENTS = {"div", "truediv", "itruediv", "divide", "true_divide"}
@@ -33,7 +47,19 @@ _LINEAR = {
     *("mean", "sum", "cumsum", "diff", "neg", "pos", "positive", "negative", "nanmean"),
     *("avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "pad"),
     *("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"),
-    *("flatten", "unflatten", "reshape", "reshape_as", "view", "view_as", "transpose", "t", "permute", "movedim", "swapaxes"),
+    *(
+        "flatten",
+        "unflatten",
+        "reshape",
+        "reshape_as",
+        "view",
+        "view_as",
+        "transpose",
+        "t",
+        "permute",
+        "movedim",
+        "swapaxes",
+    ),
     *("squeeze", "unsqueeze", "flip", "roll", "expand", "expand_as", "repeat", "repeat_interleave", "tile"),
     *("getitem", "narrow", "select", "index_select", "take_along_dim", "gather", "unfold", "diagonal"),
     *("split", "chunk", "tensor_split", "unbind", "contiguous", "clone", "detach", "to", "type_as", "float", "get"),
@@ -52,7 +78,7 @@ _READ = {
     *("is_complex", "get_device", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor"),
     *("zeros_like", "ones_like", "full_like", "empty_like", "repr", "format", "hash", "requires_grad_"),
 }
-_OUT_OF_PLACE = {"iadd": torch.add, "isub": torch.sub, "imul": torch.mul, "itruediv": torch.div}
+_LIKE = {"to", "type_as", "expand_as", "view_as", "reshape_as"}  # the second signal says of what kind or shape, no more
 _POOLS = {"max_pool1d": F.max_pool1d_with_indices, "max_pool2d": F.max_pool2d_with_indices}
 _REASONS = {
     "lstm": "it reads the sequence step by step (a recurrent layer)",
@@ -61,6 +87,7 @@ _REASONS = {
     "rnn_relu": "it reads the sequence step by step (a recurrent layer)",
     "scaled_dot_product_attention": "it weighs places by one another (attention)",
     "multi_head_attention_forward": "it weighs places by one another (attention)",
+    "logsumexp": "it takes the log of a sum of exponentials",
     "layer_norm": "it divides signals by their own spread (layer normalisation)",
     "group_norm": "it divides signals by their own spread (group normalisation)",
     "instance_norm": "it divides signals by their own spread (instance normalisation)",
@@ -121,10 +148,10 @@ def _step(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = func.__name__
     name = name[2:-2] if name.startswith("__") and name.endswith("__") else name
     signals = _signals((args, kwargs))
-    if name in _READ or not signals or (name in ("to", "type_as", "expand_as", "view_as") and args[0] not in signals):
+    if name in _READ or not signals or (name in _LIKE and not isinstance(args[0], Paired)):
         return func(*args, **kwargs)
-    func = _OUT_OF_PLACE.get(name, func)
-    kwargs.pop("inplace", None)
+    in_place = bool(kwargs.get("inplace")) or name.endswith("_")
+    name = name.rstrip("_")
     if name in _QUOTIENTS and len(signals) == 1:
         name = "mul" if isinstance(args[0], Paired) else "reciprocal"
     if (name in _PRODUCTS or name in _QUOTIENTS) and len(signals) > 1:
@@ -135,27 +162,35 @@ def _step(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _linear(func, args, kwargs)
     if len(signals) == 1:
         if name in _ELEMENTWISE:
-            return _elementwise(func, args, kwargs, signals[0])
+            return _elementwise(func, args, kwargs, signals[0], in_place=in_place)
         if name in _POOLS:
             return _pooled(_POOLS[name], args, kwargs, signals[0])
         if name in ("amax", "max"):
             return _largest(name, signals[0], *args[1:], **kwargs)
         if name == "softmax":
             return _softmax(signals[0], *args[1:], **kwargs)
-    raise NotCovered(_REASONS.get(name, f"there is no rule for one of its steps (“{name}”)"))
+    raise NotCovered(_REASONS.get(name, _unknown(func.__name__)))
+
+
+def _unknown(name: str) -> str:
+    return f"it takes a step that has no rule (“{name}”)"
 
 
 class _Rule(torch.autograd.Function):
     """A step whose answer is known, with a rule for what is handed back."""
 
     @staticmethod
-    def forward(ctx: Any, signal: Tensor, answer: Tensor, back: Back) -> Tensor:
+    def forward(ctx: Any, signal: Tensor, answer: list[Tensor], back: Back) -> Tensor:  # noqa: ARG004
         ctx.back = back
-        return answer.view_as(answer)
+        return answer[0]  # in a list: no input of the step, so that the network may go on to change it in place
 
     @staticmethod
     def backward(ctx: Any, *given: Any) -> tuple[Tensor | None, ...]:
         return ctx.back(given[0]), None, None
+
+
+def _ruled(signal: Tensor, answer: Tensor, back: Back) -> Tensor:
+    return _Rule.apply(signal, [answer], back)  # type: ignore[no-untyped-call]
 
 
 def _linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -172,20 +207,31 @@ def _linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     return tuple(pair(*both) for both in zip(answer, reference, strict=True))
 
 
-def _elementwise(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired) -> Paired:
+def _elementwise(
+    func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired, *, in_place: bool
+) -> Paired:
     """The slope between reference and sequence; where they hardly differ, the derivative at the sequence."""
+
+    def applied(numbers: Tensor) -> Tensor:
+        return func(*_replaced(args, signal, numbers), **_replaced(kwargs, signal, numbers))
+
+    plain = signal.as_subclass(Tensor)
     with torch.enable_grad():
-        here = signal.as_subclass(Tensor).detach().requires_grad_()
-        answer = func(*_replaced(args, signal, here), **_replaced(kwargs, signal, here))
+        here = plain.detach().clone().requires_grad_()
+        answer = applied(here.clone() if in_place else here)
         (derivative,) = torch.autograd.grad(answer.sum(), here)
     with torch.no_grad():
-        answer, reference = answer.detach(), func(*_of_reference(args), **_of_reference(kwargs))
-        if answer.shape != signal.shape:
-            raise NotCovered(f"there is no rule for one of its steps (“{func.__name__}”)")
-        change = here.detach() - signal.reference
-        still = change.abs() < LEAST_CHANGE
-        slope = torch.where(still, derivative, (answer - reference) / change.masked_fill(still, 1))
-    return pair(_Rule.apply(signal.as_subclass(Tensor), answer, lambda given: given * slope), reference)  # type: ignore[no-untyped-call]
+        answer, reference = answer.detach(), applied(signal.reference.clone() if in_place else signal.reference)
+        if answer.shape != plain.shape:
+            raise NotCovered(_unknown(func.__name__))
+        slope = _slope(answer - reference, here.detach() - signal.reference, derivative)
+    found = _ruled(plain, answer, lambda given: given * slope)
+    if not in_place:
+        return pair(found, reference)
+    plain.copy_(found)
+    with torch.no_grad():
+        signal.reference.copy_(reference)
+    return signal
 
 
 def _pooled(with_indices: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired) -> Paired:
@@ -197,8 +243,7 @@ def _pooled(with_indices: Function, args: tuple[Any, ...], kwargs: dict[str, Any
         reference_top, other = with_indices(signal.reference, *args[1:], **kwargs)
     flat = (part.flatten(2) for part in (plain, signal.reference, top, reference_top, winner, other))
     back = _to_winners(*flat, dim=2)
-    rule = _Rule.apply(plain, top, lambda given: back(given.flatten(2)).view_as(plain))  # type: ignore[no-untyped-call]
-    return pair(rule, reference_top)
+    return pair(_ruled(plain, top, lambda given: back(given.flatten(2)).view_as(plain)), reference_top)
 
 
 def _largest(name: str, signal: Paired, dim: Any = None, keepdim: bool = False) -> Any:
@@ -212,11 +257,11 @@ def _largest(name: str, signal: Paired, dim: Any = None, keepdim: bool = False) 
         top, winner = plain.max(dim, keepdim=True)
         reference_top, other = signal.reference.max(dim, keepdim=True)
     back = _to_winners(plain, signal.reference, top, reference_top, winner, other, dim=dim)
-    found = _Rule.apply(plain, top, back)  # type: ignore[no-untyped-call]
+    found = _ruled(plain, top, back)
     if not keepdim:
         found, reference_top, winner = found.squeeze(dim), reference_top.squeeze(dim), winner.squeeze(dim)
     shown = pair(found, reference_top)
-    return shown if name == "amax" else torch.return_types.max([shown, winner])  # type: ignore[attr-defined]
+    return shown if name == "amax" else torch.return_types.max((shown, winner))
 
 
 def _to_winners(
@@ -233,12 +278,13 @@ def _to_winners(
     change = signal.detach() - reference
     still = change == 0
     higher = torch.maximum(top, reference_top)
+    rise, fall = higher - reference_top, top - higher
 
     def back(given: Tensor) -> Tensor:
         def put(values: Tensor, where: Tensor) -> Tensor:
             return torch.zeros_like(change).scatter_add(dim, where, values)
 
-        routed = put(given * (higher - reference_top), winner) + put(given * (top - higher), other)
+        routed = put(given * rise, winner) + put(given * fall, other)
         return torch.where(still, put(given, winner), routed / change.masked_fill(still, 1))
 
     return back
@@ -263,13 +309,13 @@ def _softmax(signal: Paired, dim: int | None = None, *_: Any, **__: Any) -> Pair
     def back(given: Tensor) -> Tensor:
         return given * y_slope - exp_slope * (given * v_slope * v * v0).sum(dim, keepdim=True)
 
-    return pair(_Rule.apply(signal.as_subclass(Tensor), y, back), y0)  # type: ignore[no-untyped-call]
+    return pair(_ruled(signal.as_subclass(Tensor), y, back), y0)
 
 
 def _slope(rise: Tensor, run: Tensor, otherwise: Tensor) -> Tensor:
     """rise / run, or the derivative where there is no run to speak of."""
-    moved = run.abs() > LEAST_CHANGE
-    return torch.where(moved, rise / run.masked_fill(~moved, 1), otherwise)
+    still = run.abs() < LEAST_CHANGE
+    return torch.where(still, otherwise, rise / run.masked_fill(still, 1))
 
 
 def _in_training(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -301,5 +347,5 @@ def _mapped(value: Any, change: Callable[[Paired], Tensor]) -> Any:
     if isinstance(value, dict):
         return {key: _mapped(part, change) for key, part in value.items()}
     if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
-        return type(value)(_mapped(part, change) for part in value)
+        return type(value)([_mapped(part, change) for part in value])
     return value
