@@ -23,7 +23,7 @@ from genome.home import folder, home, replaced
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
 from genome.source import Genome, MemoryGenome
-from interpret import background, integrated_gradients, methods
+from interpret import background, methods
 from interpret.attribution import Attribution
 from interpret.background import Rank
 from interpret.effects import Effect, effect, window_activity
@@ -376,7 +376,6 @@ def _runner(spec: ModelSpec, asker: Asker) -> Runner:
 
 
 def _warm() -> None:
-    integrated_gradients.warm()
     warm_motifs()
     for spec in registry.specs():
         try:

@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from genome.errors import UserError
 from models.core import Model
+from models.layout import faster_together, laid_out
 from models.threads import threads_for
 
 Array = npt.NDArray[Any]
@@ -81,10 +82,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Pace:
-    """What was measured of a model on this device: rows per batch, and seconds for one row."""
+    """What was measured of a model on this device.
+
+    Attributes:
+        batch: rows per batch.
+        row_seconds: for one row.
+        together: whether convolutions are faster with the channels of a position side by side in memory.
+    """
 
     batch: int
     row_seconds: float
+    together: bool = False
 
 
 def choose_device() -> torch.device:
@@ -287,27 +295,27 @@ class Engine:
         key = (first.model_id, first.function.gradient)
         known = self._paces[key]
         observed = seconds / (rows * max(1, first.function.passes))
-        self._paces[key] = Pace(known.batch, (known.row_seconds + observed) / 2)
+        self._paces[key] = replace(known, row_seconds=(known.row_seconds + observed) / 2)
 
     def _fitting(self, first: Request, pace: Pace, columns: list[Array]) -> tuple[Array, ...]:
         """Computes the rows; out of memory, the batch is halved, and the smaller one remembered."""
         batch = pace.batch
         while True:
             try:
-                return self._call(first, batch, columns)
+                return self._call(first, batch, columns, together=pace.together)
             except torch.OutOfMemoryError as error:
                 if batch == 1:
                     raise UserError(
                         "One window of this model does not fit the device's memory; use a smaller model or the CPU."
                     ) from error
                 batch //= 2
-                self._paces[first.model_id, first.function.gradient] = Pace(batch, pace.row_seconds)
+                self._paces[first.model_id, first.function.gradient] = replace(pace, batch=batch)
                 _free(self.device)
 
-    def _call(self, first: Request, batch: int, columns: list[Array]) -> tuple[Array, ...]:
+    def _call(self, first: Request, batch: int, columns: list[Array], *, together: bool) -> tuple[Array, ...]:
         model = self.model(first.model_id)
         tensors = [torch.from_numpy(np.ascontiguousarray(column)).to(self.device) for column in columns]
-        with torch.set_grad_enabled(first.function.gradient), threads_for(model, self.device):
+        with torch.set_grad_enabled(first.function.gradient), threads_for(model, self.device), laid_out(together):
             answer = first.function(model, batch, *tensors)
         return tuple(part.detach().cpu().numpy() for part in answer)
 
@@ -352,7 +360,9 @@ def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds:
         raise UserError("One window of this model does not fit the device's memory; use a smaller model or the CPU.")
     fastest = min(best.values())
     chosen = max(batch for batch, row_seconds in best.items() if row_seconds <= 1.15 * fastest)
-    return Pace(chosen, best[chosen])
+    with threads_for(model, device):
+        together = faster_together(model, _random_windows(chosen, model, device), gradient=gradient)
+    return Pace(chosen, best[chosen], together)
 
 
 def _random_windows(batch: int, model: Model, device: torch.device) -> Tensor:
