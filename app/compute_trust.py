@@ -7,7 +7,6 @@ below is left out, with the reason, until it is asked for (``thorough``); what w
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -119,7 +118,7 @@ def _compared(view: View, asker: Asker, *, thorough: bool) -> Agreement:
     others: list[Attribution] = []
     left_out: list[tuple[str, str]] = []
     for name, method in METHODS.items():
-        other = replace(view, method=name, baseline=method.baselines[0])
+        other = view.with_method(name)
         if name == view.method:
             continue
         seconds = _method_seconds(other, spec, method)
