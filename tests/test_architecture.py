@@ -44,7 +44,7 @@ WITHOUT_STREAMLIT = {
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
-    "captum": set(),  # a peer of tests and benchmarks
+    "captum": {"models/check.py"},  # the second opinion on a stranger's network; else a peer of tests and benchmarks
     "tangermeme": set(),
     "pyfaidx": {"genome/fasta.py"},
     "logomaker": {"app/figures/logos.py"},
