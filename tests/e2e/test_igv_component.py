@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from app.components import igv
-from tests.e2e.conftest import PATIENCE, ROWS, chromium, free_port, server
+from tests.e2e.conftest import COLOURED, PATIENCE, ROWS, chromium, free_port, server
 
 pytestmark = pytest.mark.browser
 
@@ -51,9 +51,11 @@ if locus.length <= 2000:
     bases = "".join("ACGT"[i % 4] for i in range(start, end))
     values = [st.session_state.get("gain", 1) * np.sin(i / 3) for i in range(start, end)]
     letters = [dict(id="c", kind="letters", name="Contributions", start=start, values=values)]
+    rows = [[np.cos(i / 3 + k) * (bases[i - start] != "ACGT"[k]) for i in range(start, end)] for k in range(4)]
+    maps = [dict(id="h", kind="heat", name="Mutagenesis", note="log odds, alt − ref", start=start, rows=rows, unit="log odds")]
     step = 1
 else:
-    bases, letters, step = "", [], (end - start) / 20_000
+    bases, letters, maps, step = "", [], [], (end - start) / 20_000
 predicted = np.sin(np.arange((end - start) / step) / 9)
 hits = [dict(start=locus.start + 10, end=locus.start + 90, name={HOSTILE!r}, details={{{HOSTILE!r}: {HOSTILE!r}}})]
 tracks = [
@@ -61,6 +63,7 @@ tracks = [
          values=predicted, low=predicted - 0.2, high=predicted + 0.2),
     *letters,
     dict(id="u", kind="features", name={HOSTILE!r}, note={HOSTILE!r}, features=hits),
+    *maps,
 ]
 igv.browser(key="b", locus=locus, tracks=tracks, on_change=changed,
             reference=dict(chrom=locus.chrom, start=start, end=end, bases=bases, contig_length=50_000_000))
@@ -214,10 +217,10 @@ def test_a_changed_track_is_redrawn_in_place_and_the_others_are_left_alone(scree
     screen.tag_rows()
     screen.press("Again")
     screen.settle()
-    assert screen.kept() == ([True] * 3, [True] * 3)
+    assert screen.kept() == ([True] * 4, [True] * 4)
     screen.press("Stronger")
     screen.settle()
-    assert screen.kept() == ([True] * 3, [True, False, True])
+    assert screen.kept() == ([True] * 4, [True, False, True, True])
     assert screen.place() == "chr22:10,001-10,100"
 
 
@@ -230,6 +233,22 @@ def test_a_clicked_letter_is_told_by_its_position(screen: Screen) -> None:
     screen.settle()
     assert screen.state()[1] == "10042"
     assert "10,043" in screen.page.locator(".popover").inner_text()
+
+
+def test_a_map_says_what_each_change_does_and_which_base_stands_there(screen: Screen) -> None:
+    left, top, width, height = screen.page.evaluate(
+        f"(() => {{ const b = {ROWS}[3].getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; }})()"
+    )
+    assert screen.page.evaluate(COLOURED)[3] > 2_000
+    for row, said in ((0, "G>A"), (2, "stands here")):  # 0-based 10,042 is a G
+        screen.page.mouse.click(left + width * 0.425, top + 6 + (row + 0.5) * (height - 10) / 4)
+        screen.settle()
+        card = screen.page.locator(".popover").inner_text()
+        assert said in card
+        assert "10,043" in card
+        assert ("log odds" in card) == (row == 0)
+        assert screen.state()[1] == "10042"
+        screen.page.keyboard.press("Escape")
 
 
 def test_hostile_names_stay_text_on_screen_in_the_card_and_in_the_picture(screen: Screen, tmp_path: Path) -> None:
@@ -250,6 +269,7 @@ def test_hostile_names_stay_text_on_screen_in_the_card_and_in_the_picture(screen
     drawn = [element.tag.rpartition("}")[2] for element in ElementTree.parse(picture).iter()]
     assert not {"script", "img", "foreignObject", "image"} & set(drawn)
     assert drawn.count("path") > 90
+    assert drawn.count("rect") > 300  # the cells of the map
     texts = [element.text for element in ElementTree.parse(picture).iter() if element.tag.endswith("text")]
     assert {"Predicted", "Contributions"} <= set(texts)
     assert screen.page.evaluate("window.pwned") is None
