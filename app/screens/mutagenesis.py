@@ -71,7 +71,7 @@ def browser_rows(found: Answer, asker: Asker) -> list[dict[str, Any]]:
         return []
     finally:
         slot.empty()
-    effects = substitutions(attribution)
+    effects, _, _ = _ranked(found, attribution, asker)
     rows = [tracks.mutagenesis(heatmap.predicted_map(effects, ""), found.view.locus)]
     compared = measured.chosen(found, effects)
     below = None if compared is None else measured.as_map(compared)
@@ -119,7 +119,8 @@ def show(found: Answer, asker: Asker) -> None:
     effects, percentiles, ranking = _ranked(found, attribution, asker)
     compared = measured.chosen(found, effects)
     below = None if compared is None else measured.as_map(compared)
-    title = f"Mutagenesis: {found.view.track}, alt − ref"
+    around = ", in windows around each change" if st.session_state.get(_RANKED) else ""
+    title = f"Mutagenesis: {found.view.track}, alt − ref{around}"
     predicted = heatmap.predicted_map(effects, title, percentiles)
     shown = Shown(attribution, effects, (predicted, *([] if below is None else [below])), ranking)
     palette = st.session_state["palette"]
