@@ -3,7 +3,7 @@
 Every position is 0-based half-open in genome coordinates. A track is a dict with
 
     id      unique and stable text; the same id and kind keep their row when the data change
-    kind    "signal", "letters", "bases" or "features"
+    kind    "signal", "letters", "heat", "bases" or "features"
     name    first line of the left column, bold;  note  second line, grey (track and unit, method, source)
     height  pixels, optional (features grow beyond it when they need more rows)
 
@@ -14,6 +14,8 @@ and, by kind,
               color "#rrggbb", unit, minimum and maximum of the axis (default: from the values, zero included).
     letters   start, values (one contribution per base), unit; bases default to those of the reference handed to the
               browser (which may be edited bases). Optional minimum and maximum.
+    heat      start, rows (four lists of values, A C G T, None = not known), unit; bases as letters; full, the size of value
+              from which on a colour is full (default: the largest). Blue is above zero, orange below.
     bases     the sequence itself; start and bases default to the reference.
     features  features: dicts with start, end and optionally name, label (grey text after the name, such as q = 2e-9),
               strand "+" | "-", color, exons [(start, end)], details {term: text} for the card that opens on a click.
@@ -39,7 +41,7 @@ MAX_VALUES = 50_000
 MAX_FEATURES = 20_000
 MAX_ROWS = {"box": 8, "gene": 6}
 ROW_HEIGHT = {"box": 20, "gene": 30}
-HEIGHTS = {"signal": 72, "letters": 130, "bases": 24, "features": 36}
+HEIGHTS = {"signal": 72, "letters": 130, "heat": 62, "bases": 24, "features": 36}
 FURNITURE = 96  # pixels of toolbar, ruler, padding and border around the tracks
 GAP = 5  # pixels that igv.js leaves above every track
 
@@ -124,6 +126,24 @@ def _wire_letters(track: Track, reference: Mapping[str, Any], _shown: tuple[int,
     return {"start": start, "values": values, "bases": bases, "unit": clean_text(track.get("unit", ""), 40)} | _axis(
         track, values
     )
+
+
+def _wire_heat(track: Track, reference: Mapping[str, Any], _shown: tuple[int, int]) -> WireTrack:
+    rows = [_numbers(row, MAX_VALUES // 4) for row in track["rows"]]
+    if len(rows) != 4 or len({len(row) for row in rows}) != 1:
+        raise ValueError(f"a map needs four rows of one length: {[len(row) for row in rows]}")
+    start = int(track["start"])
+    sizes = [abs(value) for row in rows for value in row if value is not None]
+    full = float(track.get("full") or max(sizes, default=0.0)) or 1.0
+    if not full > 0 or math.isinf(full):
+        raise ValueError(f"{full=}")
+    return {
+        "start": start,
+        "rows": rows,
+        "bases": _bases(track, reference, start, len(rows[0])),
+        "unit": clean_text(track.get("unit", ""), 40),
+        "full": float(f"{full:.5g}"),
+    }
 
 
 def _wire_bases(track: Track, reference: Mapping[str, Any], _shown: tuple[int, int]) -> WireTrack:
@@ -251,4 +271,10 @@ def _color(holder: Mapping[str, Any]) -> dict[str, str]:
     return {"color": color.lower()}
 
 
-_BY_KIND = {"signal": _wire_signal, "letters": _wire_letters, "bases": _wire_bases, "features": _wire_features}
+_BY_KIND = {
+    "signal": _wire_signal,
+    "letters": _wire_letters,
+    "heat": _wire_heat,
+    "bases": _wire_bases,
+    "features": _wire_features,
+}

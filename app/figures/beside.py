@@ -13,6 +13,7 @@ from genome.locus import Locus
 
 PURPLE = "#7c3aed"
 PERCENTILE = "percentile"
+_OF_THE_FIRST = ("contributions", "mutagenesis", "measured", "motifs")  # rows that belong to the first answer alone
 
 
 def rows(pair: Pair, above: list[Track], locus: Locus) -> list[Track]:
@@ -30,12 +31,12 @@ def rows(pair: Pair, above: list[Track], locus: Locus) -> list[Track]:
     elif pair.axis == "common":
         first, second = _on_one_axis(first, second)
     below = [second, *_second_letters(pair.second, locus)]
-    mine = [row for row in rest if row["id"] in ("contributions", "motifs")]
+    mine = [row for row in rest if row["id"] in _OF_THE_FIRST]
     if pair.first.spec.model_id != pair.second.spec.model_id:
         below = [row | {"name": pair.second.spec.name} for row in below]
     if pair.axis == "common":
         mine, below = _letters_on_one_axis(mine, below)
-    others = [row for row in rest if row not in mine and row["id"] not in ("contributions", "motifs")]
+    others = [row for row in rest if row not in mine and row["id"] not in _OF_THE_FIRST]
     return [first, *mine, *below, *(row for row in others if row["id"] != _drawn_again(pair))]
 
 

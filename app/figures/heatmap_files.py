@@ -51,6 +51,8 @@ def picture(
         title = f"Contributions to {attribution.target.track}, {attribution.method}, {attribution.unit}"
         parts.append(svg_text(title, LABEL_WIDTH, top + 11, INK))
         parts.append(letters_line(row, top + 16, _LETTERS, scale, _BASE, PALETTES[palette]))
+        ends = ((scale[1], top + 24), (scale[0], top + 16 + _LETTERS))
+        parts += [svg_text(_short(value), LABEL_WIDTH - 8, y, FAINT, "end") for value, y in ends if value]
         top += _LETTERS + 26
     for shown in maps:
         parts += [svg_text(shown.title, LABEL_WIDTH, top + 11, INK), *_cells(shown, locus, top + 17)]
@@ -121,8 +123,13 @@ def _scale(shown: Map, left: float, top: float, height: float) -> list[str]:
         for i in range(n)
     ]
     ends = ((most, top + 8), (-most, top + height))
-    parts += [svg_text(f"{value:+.2g}".replace("-", "−"), left + 12, y) for value, y in ends]
+    parts += [svg_text(_short(value), left + 12, y) for value, y in ends]
     return [*parts, svg_text(shown.unit, left + 12, top + height / 2 + 4)]
+
+
+def _short(value: float) -> str:
+    """Two digits with their sign."""
+    return f"{value:+.2g}".replace("-", "−")
 
 
 def _positions(locus: Locus, top: float) -> list[str]:

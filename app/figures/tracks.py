@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from app.figures.heatmap import Map, along_locus, standing_bases
 from genome.genes import Gene
 from genome.locus import Locus
 from genome.sequence import Sequence as Bases
@@ -48,6 +49,25 @@ def contributions(attribution: Attribution, locus: Locus) -> Track:
         "bases": bases,
         "unit": attribution.unit,
         "height": 140,
+    }
+
+
+def mutagenesis(shown: Map, locus: Locus, *, identifier: str = "mutagenesis", name: str = "Mutagenesis") -> Track:
+    """Every substitution as four rows of colour; deleted bases leave a gap, inserted ones have no place."""
+    effects = along_locus(shown.effects, shown.sequence, locus)
+    bases = ["N"] * locus.length
+    for place, base in zip(*standing_bases(shown.sequence, locus), strict=True):
+        bases[place - 1 - locus.start] = base
+    return {
+        "id": identifier,
+        "kind": "heat",
+        "name": name,
+        "note": f"{shown.unit}, alt − ref",
+        "start": locus.start,
+        "rows": [[None if value != value else value for value in row] for row in effects.tolist()],
+        "bases": "".join(bases),
+        "unit": shown.unit,
+        "full": shown.full,
     }
 
 

@@ -174,6 +174,7 @@ def _browser(found: answers.Answer, asker: compute.Asker) -> None:
     if found.attribution is not None:
         rows.insert(1, tracks.contributions(found.attribution, locus))
         rows.insert(2, tracks.motif_hits(found.calls, found.attribution))
+        rows[2:2] = mutagenesis.browser_rows(found, asker)
     if pair is not None:
         rows = beside_figure.rows(pair, rows, locus)
     rows += motif_panel.match_rows(found)

@@ -96,13 +96,14 @@ def _sentence(found: Answer, effects: Substitutions, shown: Comparison) -> str:
     measured = (
         f"Measured in {shown.source.cells} by reporter" if shown.source is not None else "Measured as your table says"
     )
-    of = f" of {track.biosample}" if _is_named(track.biosample) and track.biosample not in track.name else ""
+    of = f" of {track.biosample}" if _is_news(track.biosample, track.name) else ""
     return f"{measured}; the model predicts {track.name}{of} ({effects.unit}): compare the pattern, not the size."
 
 
-def _is_named(biosample: str) -> bool:
-    """Whether a model says which cells it was trained on."""
-    return bool(biosample) and not biosample.lower().startswith(("not ", "none", "unknown"))
+def _is_news(biosample: str, track: str) -> bool:
+    """Whether a model says which cells it was trained on, and the track's name does not say it already."""
+    named = bool(biosample) and not biosample.lower().startswith(("not ", "none", "unknown"))
+    return named and biosample.split()[0].lower() not in track.lower()
 
 
 def _left_out(shown: Comparison) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
 from app import compute_mutagenesis, export, export_substitutions
 from app.answer import Answer
 from app.compute import Asker
-from app.figures import heatmap, heatmap_files
+from app.figures import heatmap, heatmap_files, tracks
 from app.figures.heatmap import Map
 from app.figures.logos import Palette
 from app.screens import measured
@@ -21,7 +21,7 @@ from genome.errors import UserError
 from interpret.attribution import Attribution
 from interpret.substitutions import Substitutions, substitutions
 
-_RANKED, _ASKED = "rank-substitutions", "mutagenesis-asked"
+_RANKED, _ASKED, _DONE = "rank-substitutions", "mutagenesis-asked", "mutagenesis-done"
 _COLOURS = (
     "Blue raises the prediction, orange lowers it; a dot marks the base that stands there. The strongest 1 % of changes "
     "have the full colour."
@@ -54,27 +54,41 @@ def patient(view: View) -> bool:
     return st.session_state.get(_ASKED) == _asked(view)
 
 
-def tried(found: Answer, asker: Asker) -> Substitutions | None:
-    """The map for the genome browser where it is looked at, computed under a bar; the panel says why there is none."""
+def browser_rows(found: Answer, asker: Asker) -> list[dict[str, Any]]:
+    """The maps for the genome browser while this panel is open.
+
+    What is quick is computed here, under a bar; what takes time is computed in the panel, which also says why there are
+    none, and drawn here when it is done.
+    """
     if found.view.panel != "mutagenesis":
-        return None
+        return []
     slot = st.empty()
     waiting = _waiting(asker, slot, "Trying every substitution")
+    done = st.session_state.get(_DONE) == _asked(found.view)
     try:
-        return substitutions(compute_mutagenesis.mutagenesis(found.view, waiting, patient=patient(found.view)))
+        attribution = compute_mutagenesis.mutagenesis(found.view, waiting, patient=done)
     except UserError:
-        return None
+        return []
     finally:
         slot.empty()
+    effects, _, _ = _ranked(found, attribution, asker)
+    rows = [tracks.mutagenesis(heatmap.predicted_map(effects, ""), found.view.locus)]
+    compared = measured.chosen(found, effects)
+    below = None if compared is None else measured.as_map(compared)
+    if below is not None:
+        rows.append(tracks.mutagenesis(below, found.view.locus, identifier="measured", name="Measured"))
+    return rows
 
 
 def show(found: Answer, asker: Asker) -> None:
     """Draws the panel."""
     slot = st.empty()
+    waiting = _waiting(asker, slot, "Trying every substitution")
+    asked = patient(found.view)
+    if asked:
+        waiting.wait()  # the bar stands there at once
     try:
-        attribution = compute_mutagenesis.mutagenesis(
-            found.view, _waiting(asker, slot, "Trying every substitution"), patient=patient(found.view)
-        )
+        attribution = compute_mutagenesis.mutagenesis(found.view, waiting, patient=asked)
     except compute_mutagenesis.TakesTime as error:
         slot.empty()
         st.markdown(text(error))
@@ -90,6 +104,9 @@ def show(found: Answer, asker: Asker) -> None:
         problem(str(error))
         return
     slot.empty()
+    if asked and st.session_state.get(_DONE) != _asked(found.view):
+        st.session_state[_DONE] = _asked(found.view)
+        st.rerun()  # for the genome browser
     with st.container(horizontal=True, vertical_alignment="center", key="mutagenesis-tools"):
         st.toggle(
             "Rank every substitution",
@@ -102,7 +119,8 @@ def show(found: Answer, asker: Asker) -> None:
     effects, percentiles, ranking = _ranked(found, attribution, asker)
     compared = measured.chosen(found, effects)
     below = None if compared is None else measured.as_map(compared)
-    title = f"Mutagenesis: {found.view.track}, alt − ref"
+    around = ", in windows around each change" if st.session_state.get(_RANKED) else ""
+    title = f"Mutagenesis: {found.view.track}, alt − ref{around}"
     predicted = heatmap.predicted_map(effects, title, percentiles)
     shown = Shown(attribution, effects, (predicted, *([] if below is None else [below])), ranking)
     palette = st.session_state["palette"]

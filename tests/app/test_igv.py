@@ -42,6 +42,20 @@ def test_letters_are_the_bases_of_the_reference_they_stand_on() -> None:
     assert (track["minimum"], track["maximum"]) == (-0.2, 0.3)
 
 
+def heat(**changes: Any) -> dict[str, Any]:
+    rows = [[0.0, 1.0], [2.0, None], [float("nan"), 0.5], [-4.0, 0.0]]
+    return {"id": "h", "kind": "heat", "name": "Mutagenesis", "start": 100, "rows": rows, "unit": "log odds", **changes}
+
+
+def test_a_map_has_four_rows_on_the_bases_it_stands_on() -> None:
+    (track,) = wire(heat())
+    assert track["bases"] == "AC"
+    assert track["rows"] == [[0, 1], [2, None], [None, 0.5], [-4, 0]]
+    assert track["full"] == 4
+    assert wire(heat(full=2.5))[0]["full"] == 2.5
+    assert wire(heat(rows=[[None]] * 4))[0]["full"] == 1
+
+
 @pytest.mark.parametrize("start", [99, 109])
 def test_letters_without_a_base_are_refused(start: int) -> None:
     with pytest.raises(ValueError, match="one of ACGTN per value"):
@@ -69,6 +83,9 @@ def test_the_axis_always_shows_zero_and_never_has_no_height() -> None:
     [
         ({"id": "x", "kind": "html", "name": ""}, "known kind"),
         ({"kind": "signal", "name": ""}, "needs an id"),
+        ({"id": "h", "kind": "heat", "start": 100, "rows": [[1.0]] * 3}, "four rows"),
+        ({"id": "h", "kind": "heat", "start": 100, "rows": [[1.0]] * 3 + [[1.0, 2.0]]}, "four rows"),
+        ({"id": "h", "kind": "heat", "start": 100, "rows": [[1.0]] * 4, "full": -1}, "full"),
         (signal(step=0), "step"),
         (signal(style="<svg>"), "style"),
         (signal(color="red;background:url(http://example.org)"), "#rrggbb"),

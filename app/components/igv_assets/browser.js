@@ -281,7 +281,7 @@ class BrowserView {
     const box = this.host.getBoundingClientRect();
     if (rows) openPopover(this.host, rows, event.clientX - box.left, event.clientY - box.top);
     else closePopover(this.host);
-    if (rows && (track.data.kind === "letters" || track.data.kind === "bases"))
+    if (rows && ["letters", "heat", "bases"].includes(track.data.kind))
       this.tell("clicked", { position, n: this.stamp() });
   }
 

@@ -1,6 +1,6 @@
 // What stands around the tracks: the left column with names and axis numbers, and the ruler. Canvas calls only.
 
-import { line, setFont, toX, toY } from "./painters.js";
+import { HEAT_ROWS, heatBox, line, setFont, toX, toY } from "./painters.js";
 
 function wrapped(context, text, width, maximumLines) {
   const lines = [];
@@ -46,9 +46,21 @@ function paintNumbers(context, track, width, height, theme) {
   }
 }
 
+/** The names of the rows of a map. */
+function paintRowNames(context, width, height, theme) {
+  setFont(context, theme, 9.5);
+  context.fillStyle = theme.muted;
+  context.textAlign = "right";
+  [...HEAT_ROWS].forEach((base, row) => {
+    const [top, tall] = heatBox(row, height);
+    context.fillText(base, width - 5, top + tall / 2 + 3.4);
+  });
+}
+
 export function paintLabels(context, track, width, height, theme) {
   const numeric = track.kind === "signal" || track.kind === "letters";
-  const room = width - (numeric ? 46 : 14);
+  const heat = track.kind === "heat";
+  const room = width - (numeric ? 46 : heat ? 24 : 14);
   context.fillStyle = theme.background;
   context.fillRect(0, 0, width, height);
   context.textAlign = "left";
@@ -73,6 +85,7 @@ export function paintLabels(context, track, width, height, theme) {
     y += lineHeights.note;
   }
   if (numeric) paintNumbers(context, track, width, height, theme);
+  if (heat) paintRowNames(context, width, height, theme);
 }
 
 // ---- the ruler --------------------------------------------------------------------------------------------------

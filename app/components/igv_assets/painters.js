@@ -175,6 +175,56 @@ export function paintLetters(context, track, view, theme) {
   }
 }
 
+// ---- heat: what each base would do at each place, four rows of colour; a dot is the base that stands there ---------
+
+export const HEAT_ROWS = "ACGT";
+const heatRow = (height) => (height - TOP - BOTTOM) / HEAT_ROWS.length;
+
+/** The top of a row of the map, and its height, in pixels. */
+export const heatBox = (row, height) => [TOP + row * heatRow(height), heatRow(height)];
+
+/** The row of the map at a height in pixels; -1 beside it. */
+export function heatRowAt(y, height) {
+  const row = Math.floor((y - TOP) / heatRow(height));
+  return row >= 0 && row < HEAT_ROWS.length ? row : -1;
+}
+
+/** A colour between that of no effect and that of the strongest, in steps that an eye can tell. */
+function heatColour(theme, share) {
+  const step = Math.round(Math.min(1, Math.abs(share)) * 24) / 24;
+  const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const [none, full] = [parts(theme.noEffect), parts(share > 0 ? theme.raises : theme.lowers)];
+  return `rgb(${none.map((from, i) => Math.round(from + step * (full[i] - from))).join(",")})`;
+}
+
+export function paintHeat(context, track, view, theme) {
+  const width = 1 / view.scale;
+  const n = track.bases.length;
+  const first = Math.max(0, Math.floor(view.start - track.start));
+  const last = Math.min(n, Math.ceil(view.start + view.width * view.scale - track.start));
+  const gap = width >= 5 ? 0.6 : 0;
+  track.rows.forEach((values, row) => {
+    const [top, height] = heatBox(row, view.height);
+    for (let i = first; i < last; i++) {
+      if (values[i] === null) continue;
+      const x = toX(view, track.start + i);
+      context.fillStyle = heatColour(theme, values[i] / track.full);
+      context.fillRect(x, top, Math.max(0.6, width - gap), height - 0.6);
+    }
+  });
+  if (width < 2.5) return; // dots would run together
+  context.fillStyle = theme.text;
+  for (let i = first; i < last; i++) {
+    const row = HEAT_ROWS.indexOf(track.bases[i]);
+    if (row < 0) continue;
+    const [top, height] = heatBox(row, view.height);
+    const size = Math.min(1.6, width / 4);
+    context.beginPath();
+    context.arc(toX(view, track.start + i + 0.5), top + height / 2, size, 0, 2 * Math.PI);
+    context.fill();
+  }
+}
+
 // ---- bases: the sequence itself ---------------------------------------------------------------------------------
 
 export function paintBases(context, track, view, theme) {

@@ -8,11 +8,13 @@ const PALETTES = {
 const LIGHT = {
   text: "#0f172a", muted: "#64748b", line: "#e2e8f0", tick: "#94a3b8", background: "#ffffff",
   unknown: "#f6f8fa", mark: "#fef3c7", gene: "#334155", signal: "#0072B2", box: "#56B4E9", onBox: "#ffffff",
+  raises: "#0072B2", lowers: "#D55E00", noEffect: "#ffffff",
 };
 
 const DARK = {
   text: "#e8edf4", muted: "#9aa8ba", line: "#334155", tick: "#64748b", background: "#0e1117",
   unknown: "#161b24", mark: "#4a3d12", gene: "#cbd5e1", signal: "#56B4E9", box: "#56B4E9", onBox: "#0e1117",
+  raises: "#56B4E9", lowers: "#E66100", noEffect: "#161b24",
 };
 
 const SYSTEM_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif";

@@ -1,9 +1,11 @@
 // The track class that is registered with igv.js: igv pans, zooms, clips and exports; the painters draw.
 
 import { paintLabels } from "./furniture.js";
-import { featuresAt, paintBases, paintFeatures, paintGround, paintLetters, paintSignal } from "./painters.js";
+import {
+  HEAT_ROWS, featuresAt, heatRowAt, paintBases, paintFeatures, paintGround, paintHeat, paintLetters, paintSignal,
+} from "./painters.js";
 
-const PAINTERS = { signal: paintSignal, letters: paintLetters, bases: paintBases, features: paintFeatures };
+const PAINTERS = { signal: paintSignal, letters: paintLetters, heat: paintHeat, bases: paintBases, features: paintFeatures };
 const number = (value, unit = "") =>
   value === null || value === undefined
     ? "no value"
@@ -64,6 +66,7 @@ export function trackClass(igv) {
       const index = base - data.start;
       if (index < 0 || index >= data.bases.length) return null;
       const rows = [["Position", place(base)], ["Base", data.bases[index]]];
+      if (data.kind === "heat") return heatRows(data, rows, index, heatRowAt(y, this.height));
       if (data.kind === "letters") rows.push(["Contribution", number(data.values[index], data.unit)]);
       return rows;
     }
@@ -83,6 +86,12 @@ export function trackClass(igv) {
       this.trackView = undefined;
     }
   };
+}
+
+/** What putting the base of a row of the map in place of the one that stands there does. */
+function heatRows(data, rows, index, row) {
+  if (row < 0 || HEAT_ROWS[row] === data.bases[index]) return [rows[0], [data.bases[index], "stands here"]];
+  return [rows[0], [`${data.bases[index]}>${HEAT_ROWS[row]}`, number(data.rows[row][index], data.unit)]];
 }
 
 function signalRows(data, base) {
