@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
+from benchmarks.networks import bpnet_like
 from genome.locus import Locus
 from genome.sequence import Sequence
 from interpret.methods import attribute
@@ -27,7 +27,7 @@ from interpret.motifs import name_seqlets, warm
 from interpret.references import reference_windows
 from interpret.seqlets import Seqlet
 from models import registry
-from models.core import Model, ModelSpec, Target, Track
+from models.core import Model, Target
 from models.engine import Engine
 from models.predict import Components, predict
 from models.tiling import core_of, tile, windows
@@ -35,22 +35,6 @@ from models.tiling import core_of, tile, windows
 ROUNDS = 5
 RESULTS = Path(__file__).with_name("results.json")
 LOCUS = Locus("bench", 1_000, 3_000)
-
-
-class BPNetLike(nn.Module):
-    """A dilated convolutional network of 64 filters over 2,114 bp with a counts head (459 MFLOP with its profile head)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(4, 64, 21, padding=10)
-        self.dilated = nn.ModuleList(nn.Conv1d(64, 64, 3, padding=2**i, dilation=2**i) for i in range(1, 9))
-        self.counts = nn.Linear(64, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = torch.relu(self.first(x))  # (n, 64, 2114)
-        for layer in self.dilated:
-            h = h + torch.relu(layer(h))  # (n, 64, 2114)
-        return self.counts(h.mean(2))[:, :, None]  # (n, 1, 1)
 
 
 def main() -> None:
@@ -160,12 +144,7 @@ def batch_choice() -> list[dict[str, Any]]:
 @lru_cache
 def measured_model(name: str) -> Model:
     """The released model of that name, or the BPNet-like one with random weights."""
-    if name != "bpnet-like":
-        return registry.load(registry.spec(name).model_id)
-    torch.manual_seed(0)
-    track = Track("counts", "", "", "log")
-    spec = ModelSpec("bpnet-like-000000000000", name, "", 2_114, 1, 2_114, (track,), "forward", 1)
-    return Model(spec, [BPNetLike()])
+    return bpnet_like() if name == "bpnet-like" else registry.load(registry.spec(name).model_id)
 
 
 @lru_cache

@@ -6,6 +6,7 @@ shuffled), the letters are gradient-corrected at once (Majdandzic, Rajesh, Koo 2
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,7 @@ def explain(
 ) -> Explained:
     """What each base of each window adds on the way from the reference.
 
-    The number of points on the path is doubled from 8 until every window adds up, at most 256.
+    The number of points on the path is raised from 8 by doubling until every window adds up, at most 256.
 
     Args:
         run: the engine, bound to a model.
@@ -112,16 +113,30 @@ def _converged_gradients(
     sd: float,
     progress: Progress | None,
 ) -> tuple[Float, int]:
-    """Mean gradients of every (window, reference), with the points of a window doubled until it adds up; most points."""
+    """Mean gradients of every (window, reference), with the points of a window raised until it adds up; most points."""
     count, window = references.shape[1], x.shape[1:]
     gradients = np.empty((*references.shape[:2], values.shape[1], *window), dtype=np.float32)
-    todo, points = np.arange(len(x)), FIRST_POINTS
+    todo, points, before = np.arange(len(x)), FIRST_POINTS, None
     while True:
         rows = (np.repeat(x[todo], count, axis=0), references[todo].reshape(-1, *window))
         (found,) = run(PathGradients(target, points), rows, progress)
         gradients[todo] = found.reshape(len(todo), count, *found.shape[1:])
         sums = from_references(x[todo], references[todo], gradients[todo], values[todo], ends[todo]).sums
-        todo = todo[~sums.met(sd)]  # type: ignore[union-attr]  # it promises to add up
+        excess = sums.excess(sd)  # type: ignore[union-attr]  # it promises to add up
+        todo = todo[~(excess <= 1)]
         if not len(todo) or 2 * points > MOST_POINTS:
             return gradients, points
-        points *= 2
+        worst = float(np.nan_to_num(excess, nan=np.inf).max())
+        points = min(points * 2 ** _doublings(worst, before), MOST_POINTS)
+        before = worst
+
+
+def _doublings(excess: float, before: float | None) -> int:
+    """How often to double the points, for a gap ``excess`` times too large that was ``before`` with half as many or fewer.
+
+    Along a smooth path the gap falls so fast that once is enough. Along one with many kinks it falls as points are added,
+    and trying every number on the way would double the work.
+    """
+    if before is None or before > 3 * excess:
+        return 1
+    return min(8, max(1, math.ceil(math.log2(excess)))) if math.isfinite(excess) else 8

@@ -51,6 +51,11 @@ class Method:
     passes: Callable[[int], int] | None = None
     gradient: bool = True
 
+    @property
+    def title(self) -> str:
+        """Its name at the beginning of a line."""
+        return self.words[:1].upper() + self.words[1:]
+
 
 METHODS: dict[str, Method] = {
     "ig": Method(
@@ -108,7 +113,7 @@ BASELINE_WORDS: dict[str, Compared] = {
     "zeros": Compared("zeros", "zero reference", "an all-zero reference"),
     "shuffled": Compared(
         f"{N_SHUFFLES} shuffles (dinucleotides kept)",
-        "shuffled references",
+        f"shuffled ({N_SHUFFLES})",
         f"{N_SHUFFLES} dinucleotide-preserving shuffles",
         seeded=True,
     ),

@@ -140,8 +140,8 @@ def motif_matches(found: Shown, sequence: Bases) -> Track:
     return {
         "id": "motif-matches",
         "kind": "features",
-        "name": "Motif matches, letters alone",
-        "note": f"JASPAR, p < 0.0001{more}",
+        "name": "Matches",
+        "note": f"letters alone{more}",
         "features": [
             _motif_match(place, support, sequence) for place, support in zip(found.places, supports, strict=True)
         ],

@@ -43,11 +43,11 @@ def show(view: View) -> None:
         st.selectbox(
             "Explain with",
             list(METHODS),
-            format_func=lambda m: METHODS[m].words.capitalize(),
+            format_func=lambda m: METHODS[m].title,
             key="method",
             on_change=_changed,
             args=(view, "method"),
-            help="  \n".join(f"**{text(m.words.capitalize())}.** {text(m.question)}" for m in METHODS.values()),
+            help="  \n".join(f"**{text(m.title)}.** {text(m.question)}" for m in METHODS.values()),
         )
         method = METHODS[view.method]
         st.selectbox(

@@ -35,7 +35,7 @@ def test_motif_matches_lie_where_their_letters_lie_also_behind_a_deletion() -> N
         assert abs(best["start"] - site.locus.start) < 15
         assert best["label"].startswith("q = ")
         assert best["details"]["Model"] == "not asked"
-        assert "letters alone" in track["name"]
+        assert "letters alone" in track["note"]
         wire_tracks([track], reference={"start": stretch.start, "bases": ""}, shown=(stretch.start, stretch.end))
         table = tracks.match_table(found, bases)
         assert len(table) == len(track["features"])

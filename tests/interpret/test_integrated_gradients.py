@@ -9,7 +9,7 @@ from captum.attr import IntegratedGradients
 
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret.integrated_gradients import PathGradients
+from interpret.integrated_gradients import PathGradients, _doublings
 from interpret.methods import attribute
 from interpret.references import BASELINES, reference_windows
 from models.core import Model, Target
@@ -154,3 +154,10 @@ def test_the_letters_of_a_base_do_not_depend_on_where_the_screen_was_moved_to():
     shared = set(letters[0]) & set(letters[1])
     assert len(shared) == 1231 - 1142
     assert all(abs(letters[0][p] - letters[1][p]) < 1e-5 for p in shared)
+
+
+def test_points_are_raised_as_fast_as_the_gap_asks():
+    assert [_doublings(excess, None) for excess in (1.1, 5, 100)] == [1, 1, 1]
+    assert _doublings(1.2, 20) == 1  # a smooth path
+    assert _doublings(7.5, 15) == 3  # a path with kinks: eight times as many
+    assert _doublings(float("inf"), float("inf")) == 8
