@@ -1,0 +1,152 @@
+"""In-silico saturation mutagenesis: what every other base at every position would do to a prediction.
+
+Exact: every effect is the difference of two predictions, f(x with base b at i) - f(x), in float32. How it is computed,
+by differences that are carried through the layers or by three full passes per position, changes nothing but the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from models.core import Model, ModelSpec, Target
+from models.difference import substitution_effects, ways_for
+from models.engine import Progress, Runner
+
+Float = npt.NDArray[np.float32]
+Centring = Literal["four", "three"]
+CENTRINGS: tuple[Centring, ...] = ("four", "three")
+
+_ROW_SECONDS = 0.05  # work in one row of positions: several make a slice, and one can be waited for
+_TEXT_BYTES = 400
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Makes ready, once per model and scalar, and tells how it will be done.
+
+    Rows are windows (n, 4, window). Returns the sentence for people as UTF-8 bytes, uint8 (n, 400), padded with zeros,
+    and float64 (n, 2): seconds for one position, and the same in passes of the whole model.
+    """
+
+    target: Target
+    passes: int = 100
+    gradient: bool = False
+
+    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
+        ways = ways_for(model, self.target, batch)
+        text = torch.zeros(len(rows[0]), _TEXT_BYTES, dtype=torch.uint8)
+        encoded = ways.how.encode()[:_TEXT_BYTES]
+        text[:, : len(encoded)] = torch.tensor(list(encoded), dtype=torch.uint8)
+        costs = torch.tensor([[ways.position_seconds, ways.position_passes]], dtype=torch.float64)
+        return text, costs.expand(len(rows[0]), -1)
+
+
+@dataclass(frozen=True)
+class Mutagenesis:
+    """The effects of all four bases at some positions of a window, for each component.
+
+    Rows are windows (n, 4, window) and positions, int64 (n, positions), 0-based, -1 where there is none. Returns
+    (n, components, 4, positions): 0 for the base that stands there, and at N, which stays N.
+
+    Attributes:
+        target: the scalar.
+        passes: what a row costs, in passes through one window.
+    """
+
+    target: Target
+    passes: int
+    gradient: bool = False
+
+    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
+        windows, positions = rows[0], rows[1].cpu().numpy()
+        effects = windows.new_zeros(len(windows), len(model.components), 4, positions.shape[1])
+        start = 0
+        while start < len(windows):
+            end = start + 1
+            while end < len(windows) and torch.equal(windows[end], windows[start]):
+                end += 1
+            asked = positions[start:end]
+            row, column = np.nonzero(asked >= 0)
+            found = substitution_effects(model, self.target, batch, windows[start], asked[row, column])
+            where = torch.from_numpy(row + start).to(windows.device), torch.from_numpy(column).to(windows.device)
+            effects[where[0], :, :, where[1]] = found.permute(2, 0, 1)
+            start = end
+        return (effects,)
+
+
+def effects_of_every_base(
+    run: Runner,
+    spec: ModelSpec,
+    x: Float,
+    target: Target,
+    *,
+    positions: npt.NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> tuple[Float, str]:
+    """What each base at each position would do to the scalar, for every component.
+
+    Args:
+        run: the engine, bound to a model.
+        spec: that model.
+        x: float32 (windows, 4, window), one-hot; a column of zeros is N.
+        target: the scalar.
+        positions: 0-based in the window, ascending; None: all.
+        progress: called with the share done.
+
+    Returns:
+        float32 (windows, components, 4, positions): f(x with that base) - f(x), in the scalar's unit; 0 for the base that
+        stands there, and at N. And one sentence for people on how it was computed.
+
+    Raises:
+        ValueError: for positions outside the window, or an unknown track.
+    """
+    spec.track_index(target.track)
+    asked = np.arange(spec.input_length, dtype=np.int64) if positions is None else np.asarray(positions, np.int64)
+    if x.ndim != 3 or x.shape[1:] != (4, spec.input_length) or len(asked) == 0:
+        raise ValueError(f"{x.shape=}, {len(asked)=}, {spec.input_length=}")
+    if asked.min() < 0 or asked.max() >= spec.input_length or (np.diff(asked) <= 0).any():
+        raise ValueError(f"{asked=} must ascend within 0..{spec.input_length - 1}")
+    text, costs = run(Preparation(target), (x[:1],))
+    how = bytes(text[0]).rstrip(b"\0").decode(errors="ignore")
+    position_seconds, position_passes = (float(cost) for cost in costs[0])
+    per_row = int(np.clip(_ROW_SECONDS / max(position_seconds, 1e-9), 1, len(asked)))
+    per_row = -(-len(asked) // -(-len(asked) // per_row))  # rows of about the same length
+    rows = -(-len(asked) // per_row)
+    table = np.full(rows * per_row, -1, dtype=np.int64)
+    table[: len(asked)] = asked
+    table = table.reshape(rows, per_row)
+    function = Mutagenesis(target, passes=max(1, round(per_row * position_passes)))
+    (found,) = run(function, (np.repeat(x, rows, axis=0), np.tile(table, (len(x), 1))), progress)
+    by_window = found.reshape(len(x), rows, *found.shape[1:]).transpose(0, 2, 3, 1, 4)
+    return by_window.reshape(len(x), found.shape[1], 4, -1)[..., : len(asked)], how
+
+
+def centred(effects: Float, bases: Float, centring: Centring) -> Float:
+    """Effects as contributions: what each base does, compared with the others that could stand there.
+
+    ``four`` subtracts the mean over all four bases, of which the standing one has the effect 0; ``three`` the mean over
+    the three alternatives alone. As the sum is the same, the two means differ by the factor 4/3, and so do the
+    contributions of the base that stands there: minus the mean, in either case. At N both are 0.
+
+    Args:
+        effects: float32 (..., 4, positions), 0 for the base that stands there.
+        bases: float32 (..., 4, positions), one-hot, broadcast against ``effects``.
+        centring: which mean.
+
+    Returns:
+        float32, shaped as ``effects``.
+
+    Raises:
+        ValueError: for another centring.
+    """
+    if centring not in CENTRINGS:
+        raise ValueError(f"{centring=} is not one of {CENTRINGS}")
+    mean = effects.sum(axis=-2, keepdims=True) / (4 if centring == "four" else 3)
+    known = bases.sum(axis=-2, keepdims=True)
+    return ((effects - mean) * known).astype(np.float32)

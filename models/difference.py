@@ -1,0 +1,249 @@
+"""The effect of every substitution on one scalar of a model: by exact differences where they hold and pay, else in full.
+
+For each model and scalar a plan is made once (``models.difference_plan``), checked against full passes at both ends and
+in the middle of a window, and timed beside them. A plan that cannot be made, differs or is slower is dropped, and the
+reason is kept in words.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.core import Model, Target
+from models.difference_plan import Plan
+from models.difference_steps import Starts
+from models.difference_trace import Untraceable
+
+TOLERANCE = 1e-5  # of the track's standard deviation plus the size of the scalar
+_BLOCKS = (4, 8, 16, 32, 64)  # positions taken at once, of which the fastest is kept
+_LONGEST_TRIAL = 0.5  # seconds for one block
+_TARGETS_KEPT = 16  # per model
+
+
+@dataclass
+class Ways:
+    """How the effects of substitutions on one scalar of a model are computed.
+
+    Attributes:
+        plans: one per component, or empty when full passes are used.
+        how: one sentence for people.
+        block: positions taken at once by a plan.
+        position_seconds: measured time for one position (three alternatives, all components).
+        position_passes: the same in passes of the whole model.
+    """
+
+    plans: tuple[Plan, ...]
+    how: str
+    block: int
+    position_seconds: float
+    position_passes: float
+
+
+_ways: weakref.WeakKeyDictionary[Model, OrderedDict[Target, Ways]] = weakref.WeakKeyDictionary()
+_lock = threading.RLock()
+
+
+def ways_for(model: Model, target: Target, batch: int) -> Ways:
+    """The plans of a model for one scalar, made and measured at first use; they live as long as the model.
+
+    Args:
+        model: on its device.
+        target: the scalar.
+        batch: windows of one full pass.
+    """
+    with _lock:
+        known = _ways.setdefault(model, OrderedDict())
+        if target not in known:
+            known[target] = _prepared(model, target, batch)
+            while len(known) > _TARGETS_KEPT:
+                known.popitem(last=False)
+        known.move_to_end(target)
+        return known[target]
+
+
+def substitution_effects(model: Model, target: Target, batch: int, x: Tensor, positions: Starts) -> Tensor:
+    """What each base at each position does to the scalar of each component: f(x with that base) - f(x).
+
+    Args:
+        model: the model.
+        target: the scalar.
+        batch: windows of one full pass.
+        x: (4, window), one-hot; a column of zeros is N.
+        positions: int64 (positions,), 0-based in the window.
+
+    Returns:
+        (components, 4, positions); 0 for the base that stands there and at every N, which stays N.
+    """
+    ways = ways_for(model, target, batch)
+    effects = x.new_zeros(len(model.components), len(positions), 4)
+    known = x.sum(0).cpu().numpy() > 0
+    places = np.flatnonzero(known[positions])
+    if len(places):
+        bases = _alternatives(x, positions[places])
+        if ways.plans:
+            found = torch.stack([_planned(plan, ways.block, x, positions[places], bases) for plan in ways.plans])
+        else:
+            found = in_full(model, target, batch, x, positions[places], bases)
+        rows = torch.from_numpy(places).to(x.device)
+        effects[:, rows[:, None], bases] = found
+    return effects.transpose(1, 2)
+
+
+def in_full(model: Model, target: Target, batch: int, x: Tensor, positions: Starts, bases: Tensor) -> Tensor:
+    """The same by three full passes per position: (components, positions, 3) for ``bases`` (positions, 3)."""
+    count = bases.numel()
+    places = torch.from_numpy(positions).to(x.device).repeat_interleave(bases.shape[1])
+    parts = []
+    for chunk in torch.arange(count, device=x.device).split(max(1, batch)):
+        edited = x.expand(len(chunk), -1, -1).clone()
+        rows = torch.arange(len(chunk), device=x.device)
+        edited[rows, :, places[chunk]] = 0
+        edited[rows, bases.flatten()[chunk], places[chunk]] = 1
+        parts.append(torch.stack([scalar(model, target, component, edited) for component in model.components]))
+    before = torch.stack([scalar(model, target, component, x[None]) for component in model.components])
+    return (torch.cat(parts, 1) - before).unflatten(1, tuple(bases.shape))
+
+
+def scalar(model: Model, target: Target, component: tuple[int, str], x: Tensor) -> Tensor:
+    """The scalar of one component: (n, 4, window) -> (n,)."""
+    return target.scalar(model.spec, model.component(x, *component))
+
+
+def _alternatives(x: Tensor, positions: Starts) -> Tensor:
+    """The three bases that do not stand at each position: (positions, 3), in the order A, C, G, T."""
+    standing = x[:, torch.from_numpy(positions).to(x.device)].argmax(0)[:, None]  # (positions, 1)
+    three = torch.arange(3, device=x.device)
+    return three + (three >= standing)
+
+
+def _planned(plan: Plan, block: int, x: Tensor, positions: Starts, bases: Tensor) -> Tensor:
+    """One component's effects by its plan: (positions, 3)."""
+    unchanged = plan.unchanged(x[None], block)
+    changes = torch.nn.functional.one_hot(bases, 4).to(x.dtype)
+    changes = changes - x.T[torch.from_numpy(positions).to(x.device)][:, None]
+    with torch.no_grad():
+        return torch.cat(
+            [
+                plan.effects(unchanged, positions[start:end], changes[start:end])
+                for start, end in _blocks(positions, block)
+            ]
+        )
+
+
+def _blocks(positions: Starts, block: int) -> list[tuple[int, int]]:
+    """Stretches of neighbouring positions, at most ``block`` each, as (start, end) in the list."""
+    breaks = [0, *(np.flatnonzero(np.diff(positions) != 1) + 1).tolist(), len(positions)]
+    return [
+        (start, min(start + block, last))
+        for first, last in zip(breaks[:-1], breaks[1:], strict=True)
+        for start in range(first, last, block)
+    ]
+
+
+def _prepared(model: Model, target: Target, batch: int) -> Ways:
+    """Makes, checks and times the plans."""
+    x = _example(model)
+    middle = np.arange(min(max(1, -(-batch // 3)), model.spec.input_length), dtype=np.int64)
+    full = partial(in_full, model, target, batch, x, middle, _alternatives(x, middle))
+    with torch.no_grad():
+        full()
+        full_seconds = min(_seconds(full) for _ in range(2)) / len(middle)
+    in_passes = Ways((), "", 1, full_seconds, 3.0)
+    try:
+        plans = tuple(
+            Plan(partial(scalar, model, target, component), x[None].contiguous()) for component in model.components
+        )
+    except Untraceable as reason:
+        in_passes.how = f"Full passes, because {reason}."
+        return in_passes
+    except Exception as error:  # noqa: BLE001  a stranger's network; the reason is shown and the answer is still exact
+        in_passes.how = f"Full passes, because its steps could not be written down ({_short(error)})."
+        return in_passes
+    try:
+        wrong = check(plans, model, target, batch, x)
+        if wrong:
+            in_passes.how = f"Full passes; the plan of exact differences was dropped, because {wrong}."
+            return in_passes
+        how, local = plans[0].described(plans[0].unchanged(x[None], 1))
+        block, seconds = _fastest_block(plans, x)
+    except Exception as error:  # noqa: BLE001  as above
+        in_passes.how = f"Full passes; the plan of exact differences was dropped, because it failed ({_short(error)})."
+        return in_passes
+    if seconds >= full_seconds:
+        in_passes.how = "Full passes: measured, differences are no faster on this network." if local else how
+        return in_passes
+    return Ways(plans, how, block, seconds, 3.0 * seconds / full_seconds)
+
+
+def check(plans: tuple[Plan, ...], model: Model, target: Target, batch: int, x: Tensor) -> str:
+    """Compares plans with full passes at both ends and in the middle; what is wrong, in words, or nothing.
+
+    Args:
+        plans: one per component.
+        model: the model.
+        target: the scalar.
+        batch: windows of one full pass.
+        x: (4, window), an example.
+    """
+    length = x.shape[1]
+    places = sorted({p for p in (0, 1, length // 2, length // 2 + 1, length - 2, length - 1) if 0 <= p < length})
+    positions = np.array(places, dtype=np.int64)
+    bases = _alternatives(x, positions)
+    with torch.no_grad():
+        expected = in_full(model, target, batch, x, positions, bases)
+        found = torch.stack([_planned(plan, 4, x, positions, bases) for plan in plans])
+        size = max(float(scalar(model, target, c, x[None]).abs()) for c in model.components)
+    worst = float((found - expected).abs().max())
+    sd = model.spec.tracks[model.spec.track_index(target.track)].sd
+    return "" if worst <= TOLERANCE * (sd + size) else f"it differs from full passes by {worst:.2g}"
+
+
+def _fastest_block(plans: tuple[Plan, ...], x: Tensor) -> tuple[int, float]:
+    """How many positions to take at once, and seconds per position for all components."""
+    best, fastest = 1, np.inf
+    for block in _BLOCKS:
+        if block > x.shape[1] and block > _BLOCKS[0]:
+            break
+        size = min(block, x.shape[1])
+        first = (x.shape[1] - size) // 2
+        positions = np.arange(first, first + size, dtype=np.int64)
+        bases = _alternatives(x, positions)
+        changes = torch.nn.functional.one_hot(bases, 4).to(x.dtype) - x.T[first : first + size][:, None]
+        unchanged = plans[0].unchanged(x[None], size)
+        with torch.no_grad():
+            run = partial(plans[0].effects, unchanged, positions, changes)
+            run()
+            took = min(_seconds(run) for _ in range(3))
+        if took / size < fastest:
+            best, fastest = size, took / size
+        if took > _LONGEST_TRIAL or took / size > 1.3 * fastest:
+            break
+    return best, float(fastest) * len(plans)
+
+
+def _seconds(run: partial[Tensor]) -> float:
+    start = time.perf_counter()
+    result = run()
+    if result.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def _example(model: Model) -> Tensor:
+    """(4, window), random bases with a fixed seed, where the model is."""
+    bases = torch.randint(0, 4, (model.spec.input_length,), generator=torch.Generator().manual_seed(4))
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    return torch.nn.functional.one_hot(bases, 4).T.float().contiguous().to(device)
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else ''}"

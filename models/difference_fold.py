@@ -1,0 +1,105 @@
+"""A traced network made shorter without changing its answer: normalisation goes into weights, idle steps go."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from models.difference_trace import Program, Ref, Step, Untraceable, with_refs
+
+_BATCH_NORM = inspect.signature(F.batch_norm)
+_DROPOUT = inspect.signature(F.dropout)
+_IDLE = {"detach", "contiguous", "clone"}
+_WEIGHTED = {"conv1d": torch.conv1d, "linear": F.linear}
+
+
+def folded(program: Program, x: Tensor) -> Program:
+    """The same program with batch normalisation (in evaluation) as part of the weights before it, and no idle steps.
+
+    Args:
+        program: the steps.
+        x: (n, channels, length), an example.
+
+    Raises:
+        Untraceable: when a layer behaves as in training.
+    """
+    ranks = [getattr(result, "dim", lambda: 0)() for result in program.run(x)]
+    uses = Counter(ref.index for step in program.steps for ref in step.refs()) + Counter([program.answer.index])
+    steps: list[Step] = []
+    moved: list[Ref] = [Ref(0)]  # what each old result is called now
+    for index, old in enumerate(program.steps, start=1):
+        step = with_refs(old, lambda ref: _renamed(moved, ref))
+        if _is_idle(step):
+            moved.append(step.args[0])
+            continue
+        if step.name == "batch_norm":
+            source = old.refs()[0].index
+            scale, shift = _scale_and_shift(step)
+            before = steps[moved[source].index - 1] if moved[source].index else None
+            if before is not None and uses[source] == 1 and _takes(before, scale):
+                _fold_into(before, scale, shift)
+            else:
+                shape = (1, -1, 1) if ranks[index] == 3 else (1, -1)
+                steps.append(Step(torch.mul, "mul", (step.args[0], scale.float().view(shape)), {}, fresh=step.fresh))
+                steps.append(Step(torch.add, "add", (Ref(len(steps)), shift.float().view(shape)), {}, fresh=step.fresh))
+            moved.append(Ref(len(steps)) if steps[-1] is not before else moved[source])
+            continue
+        steps.append(step)
+        moved.append(Ref(len(steps)))
+    return Program(steps, _renamed(moved, program.answer))
+
+
+def _renamed(moved: list[Ref], ref: Ref) -> Ref:
+    new = moved[ref.index]
+    return new if ref.item is None else Ref(new.index, ref.item)
+
+
+def _is_idle(step: Step) -> bool:
+    """Whether a step hands on what it is given."""
+    if not step.args or not isinstance(step.args[0], Ref):
+        return False
+    if step.name == "dropout" and step.function is F.dropout:
+        bound = _DROPOUT.bind(*step.args, **step.kwargs)
+        bound.apply_defaults()
+        if bound.arguments["training"]:
+            raise Untraceable("it leaves values out at random")
+        return True
+    return step.name in _IDLE and len(step.args) == 1 and not step.kwargs
+
+
+def _scale_and_shift(step: Step) -> tuple[Tensor, Tensor]:
+    """Batch normalisation as x * scale + shift, float64 (channels,)."""
+    bound = _BATCH_NORM.bind(*step.args, **step.kwargs)
+    bound.apply_defaults()
+    given: dict[str, Any] = bound.arguments
+    mean, variance = given["running_mean"], given["running_var"]
+    if given["training"] or not isinstance(mean, Tensor) or not isinstance(variance, Tensor):
+        raise Untraceable("its normalisation depends on the other windows")
+    scale = (variance.double() + given["eps"]).rsqrt()
+    if given["weight"] is not None:
+        scale = scale * given["weight"].double()
+    shift = -mean.double() * scale
+    return scale, shift if given["bias"] is None else shift + given["bias"].double()
+
+
+def _takes(step: Step, scale: Tensor) -> bool:
+    """Whether a step's weights can take a scale and shift of its results."""
+    return (
+        step.name in _WEIGHTED
+        and len(step.args) >= 2
+        and isinstance(step.args[1], Tensor)
+        and len(step.args[1]) == len(scale)
+        and not set(step.kwargs) & {"weight", "bias"}
+    )
+
+
+def _fold_into(step: Step, scale: Tensor, shift: Tensor) -> None:
+    weight, bias = step.args[1], step.args[2] if len(step.args) > 2 else None
+    shaped = scale.view(-1, *[1] * (weight.dim() - 1))
+    moved = shift if bias is None else shift + bias.double() * scale
+    step.args = (step.args[0], (weight.double() * shaped).to(weight.dtype), moved.to(weight.dtype), *step.args[3:])
