@@ -118,9 +118,7 @@ def effects_of_every_base(
     per_row = int(np.clip(_ROW_SECONDS / max(position_seconds, 1e-9), 1, len(asked)))
     per_row = -(-len(asked) // -(-len(asked) // per_row))  # rows of about the same length
     rows = -(-len(asked) // per_row)
-    table = np.full(rows * per_row, -1, dtype=np.int64)
-    table[: len(asked)] = asked
-    table = table.reshape(rows, per_row)
+    table = np.append(asked, np.full(rows * per_row - len(asked), -1, dtype=np.int64)).reshape(rows, per_row)
     function = Mutagenesis(target, passes=max(1, round(per_row * position_passes)))
     (found,) = run(function, (np.repeat(x, rows, axis=0), np.tile(table, (len(x), 1))), progress)
     by_window = found.reshape(len(x), rows, *found.shape[1:]).transpose(0, 2, 3, 1, 4)

@@ -13,6 +13,7 @@ import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -143,9 +144,7 @@ def _blocks(positions: Starts, block: int) -> list[tuple[int, int]]:
     """Stretches of neighbouring positions, at most ``block`` each, as (start, end) in the list."""
     breaks = [0, *(np.flatnonzero(np.diff(positions) != 1) + 1).tolist(), len(positions)]
     return [
-        (start, min(start + block, last))
-        for first, last in zip(breaks[:-1], breaks[1:], strict=True)
-        for start in range(first, last, block)
+        (start, min(start + block, last)) for first, last in pairwise(breaks) for start in range(first, last, block)
     ]
 
 

@@ -19,18 +19,8 @@ from torch import Tensor
 
 from models import difference_shapes as shapes
 from models.difference_fold import folded
-from models.difference_steps import (
-    ACTIVATIONS,
-    Block,
-    Delta,
-    Part,
-    Starts,
-    Unchanged,
-    activated,
-    average_pool,
-    convolution,
-    max_pool,
-)
+from models.difference_local import ACTIVATIONS, activated, average_pool, convolution, max_pool
+from models.difference_steps import Block, Delta, Layer, Part, Starts, Unchanged
 from models.difference_trace import Program, Ref, Step, filled, picked, trace
 
 _RECURRENT = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
@@ -64,7 +54,8 @@ class Plan:
         self._uses = Counter(ref.index for step in steps for ref in step.refs()) + Counter([self.program.answer.index])
         self._follows = _followed(self.program, self._uses)
         self._last = {ref.index: at for at, step in enumerate(steps, start=1) for ref in step.refs()}
-        self._refs = [_plain_refs(step) for step in steps]
+        self.refs = [_plain_refs(step) for step in steps]
+        self.sources = [[ref.index for ref in step.refs()] for step in steps]
         self._prepared: dict[Any, Tensor] = {}
         self.by_difference: set[int] = set()  # steps that carried a difference, as last run
         self.in_full: set[int] = set()  # steps that were run on completed results
@@ -125,7 +116,7 @@ class _Walk:
 
     def result(self, at: int, step: Step) -> Any:
         """A step's result: a difference where its layer allows it, else whole."""
-        refs = self.plan._refs[at - 1]
+        refs = self.plan.refs[at - 1]
         if refs is None:
             args = filled(step.args, self._as_it_is, 1)
             found = [self._as_it_is(ref) for ref in step.refs() if self._fresh(ref)]
@@ -138,7 +129,7 @@ class _Walk:
                     found.append(args_list[place])
             args = tuple(args_list)
         if found and all(isinstance(value, Delta) for value in found):
-            result = carried(self.block, at, step, args)
+            result = carried(Layer(self.block, at, self.plan.sources[at - 1]), step, args)
             if result is not None:
                 self.plan.by_difference.add(at)
                 return result
@@ -178,81 +169,75 @@ class _Walk:
         return found if ref.item is None else found[ref.item]
 
 
-def carried(block: Block, at: int, step: Step, args: tuple[Any, ...]) -> Any:
+def carried(layer: Layer, step: Step, args: tuple[Any, ...]) -> Any:
     """A step on differences; None where its layer needs whole results."""
     name, kwargs = step.name, step.kwargs
-    sources = [ref.index for ref in step.refs()]
+    if name == "cat":
+        return shapes.joined(layer, *args, **kwargs)
+    if name in ("add", "sub", "mul", "truediv", "div"):
+        return None if kwargs else _arithmetic(layer, name, *args)
+    if not args or not isinstance(args[0], Delta):
+        return None
     if name in ACTIVATIONS:
         if args[0].flat or any(isinstance(part, Tensor) and part.numel() > 1 for part in args[1:]):
             return None
-        return activated(
-            block, at, sources[0], lambda z: step.function(z, *args[1:], **kwargs), _shape_of(step), args[0]
-        )
-    if name in ("add", "sub", "mul", "truediv", "div"):
-        return None if kwargs else _arithmetic(block, at, name, args, sources)
+        return activated(layer, lambda z: step.function(z, *args[1:], **kwargs), name, args[0])
     handler = _HANDLERS.get(name)
-    if handler is None or not args:
-        return None
-    if name == "cat":
-        return shapes.joined(block, *args, **kwargs)
-    if not isinstance(args[0], Delta):
-        return None
-    return handler(block, at, sources[0], *args, **kwargs)
+    return None if handler is None else handler(layer, *args, **kwargs)
 
 
-def _arithmetic(block: Block, at: int, name: str, args: tuple[Any, ...], sources: list[int]) -> Any:
-    one, other = args
+def _arithmetic(layer: Layer, name: str, one: Any, other: Any) -> Any:
     both = isinstance(one, Delta) and isinstance(other, Delta)
     if name in ("add", "sub"):
         if not both and (name == "add" or isinstance(one, Delta)):
-            return shapes.unmoved(block, sources[0], one if isinstance(one, Delta) else other)
+            return shapes.unmoved(layer, one if isinstance(one, Delta) else other)
         if name == "add":
-            return shapes.total(block, one, sources[0], other, sources[1])
-        negative = shapes.scaled(block, at, other, -1.0)
-        return negative if not both or negative is None else shapes.total(block, one, sources[0], negative, sources[1])
+            return shapes.total(layer, one, other)
+        negative = shapes.scaled(layer, other, -1.0)
+        return negative if not both or negative is None else shapes.total(layer, one, negative)
     if name == "mul":
         if both:
-            return shapes.product(block, one, sources[0], other, sources[1])
-        return shapes.scaled(block, at, one, other) if isinstance(one, Delta) else shapes.scaled(block, at, other, one)
-    return None if both or not isinstance(one, Delta) else shapes.scaled(block, at, one, other, divide=True)
+            return shapes.product(layer, one, other)
+        return shapes.scaled(layer, one, other) if isinstance(one, Delta) else shapes.scaled(layer, other, one)
+    return None if both or not isinstance(one, Delta) else shapes.scaled(layer, one, other, divide=True)
 
 
 def _reduced(kind: str) -> Callable[..., Any]:
     """The reduction over places of that kind, when it is over places alone."""
 
-    def reduce(block: Block, at: int, source: int, delta: Delta, dim: Any = None, keepdim: bool = False) -> Any:
+    def reduce(layer: Layer, delta: Delta, dim: Any = None, keepdim: bool = False) -> Any:  # noqa: ARG001  see result
         axes = dim if isinstance(dim, (tuple, list)) else (dim,)
         if delta.flat or len(axes) != 1 or axes[0] not in (2, -1):
             return None
         if kind in ("mean", "sum"):
-            return shapes.averaged(block, at, source, delta, mean=kind == "mean")
+            return shapes.averaged(layer, delta, mean=kind == "mean")
         if kind == "amax":
-            return shapes.highest(block, at, source, delta, partial(torch.amax, dim=2), "cummax")
-        return shapes.highest(block, at, source, delta, partial(torch.logsumexp, dim=2), "logcumsumexp")
+            return shapes.highest(layer, delta, partial(torch.amax, dim=2), "cummax")
+        return shapes.highest(layer, delta, partial(torch.logsumexp, dim=2), "logcumsumexp")
 
     return reduce
-
-
-def _flattened(block: Block, at: int, source: int, delta: Delta, *shape: Any, **named: Any) -> Any:
-    """``flatten(1)``, or a view that does the same."""
-    result, before = block.unchanged.results[at], block.unchanged.results[source]
-    if result.dim() != 2 or before.dim() != 3 or result.shape[1] != before.shape[1] * before.shape[2]:
-        return None
-    return Delta([block.shared(delta)], delta.flipped, flat=True)
 
 
 def _adaptive(kind: str) -> Callable[..., Any]:
-    def reduce(block: Block, at: int, source: int, delta: Delta, output_size: Any, *_: Any) -> Any:
-        if output_size not in (1, (1,), [1]):
-            return None
-        return _reduced(kind)(block, at, source, delta, 2, True)
+    """Adaptive pooling into one place."""
+
+    def reduce(layer: Layer, delta: Delta, output_size: Any, *_: Any) -> Any:
+        return _reduced(kind)(layer, delta, 2) if output_size in (1, (1,), [1]) else None
 
     return reduce
 
 
+def _flattened(layer: Layer, delta: Delta, *_: Any, **__: Any) -> Any:
+    """``flatten(1)``, or a view that does the same."""
+    result, before = layer.result, layer.unchanged.results[layer.sources[0]]
+    if result.dim() != 2 or before.dim() != 3 or result.shape[1] != before.shape[1] * before.shape[2]:
+        return None
+    return Delta([layer.block.shared(delta)], delta.flipped, flat=True)
+
+
 _HANDLERS: dict[str, Callable[..., Any]] = {
-    "conv1d": lambda block, at, source, *args, **kwargs: convolution(block, at, *args, **kwargs),
-    "avg_pool1d": lambda block, at, source, *args, **kwargs: average_pool(block, at, *args, **kwargs),
+    "conv1d": convolution,
+    "avg_pool1d": average_pool,
     "max_pool1d": max_pool,
     "mean": _reduced("mean"),
     "sum": _reduced("sum"),
@@ -261,20 +246,14 @@ _HANDLERS: dict[str, Callable[..., Any]] = {
     "adaptive_avg_pool1d": _adaptive("mean"),
     "adaptive_max_pool1d": _adaptive("amax"),
     "getitem": shapes.sliced,
-    "pad": lambda block, at, source, *args, **kwargs: shapes.padded(block, at, *args, **kwargs),
-    "cat": lambda *_: None,
-    "flip": lambda block, at, source, *args, **kwargs: shapes.turned(block, at, *args, **kwargs),
-    "neg": lambda block, at, source, delta: shapes.scaled(block, at, delta, -1.0),
+    "pad": shapes.padded,
+    "flip": shapes.turned,
+    "neg": lambda layer, delta: shapes.scaled(layer, delta, -1.0),
     "flatten": _flattened,
     "view": _flattened,
     "reshape": _flattened,
     "linear": shapes.linear,
 }
-
-
-def _shape_of(step: Step) -> str:
-    """The activation's name where it has no options, so that relu can be taken in one step."""
-    return step.name if len(step.args) == 1 or step.name != "relu" else "relu"
 
 
 def _followed(program: Program, uses: Counter[int]) -> dict[int, str]:

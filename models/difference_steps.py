@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +20,6 @@ from torch.nn import functional as F
 from models.difference_trace import Program
 
 Starts = npt.NDArray[np.int64]
-
-_MOST_TAPS = 8  # a convolution that reads more places than this is left to torch's own
-
-ACTIVATIONS = frozenset(
-    "relu gelu exp elu sigmoid tanh softplus silu leaky_relu mish selu celu hardtanh relu6 hardswish hardsigmoid "
-    "logsigmoid softsign square sqrt rsqrt log log1p log2 expm1 abs sin cos erf reciprocal pow clamp clamp_min "
-    "clamp_max clip".split()
-)
 
 
 @dataclass
@@ -143,10 +135,6 @@ class Block:
         part.owned = False
         return part
 
-    def handed_on(self, delta: Delta, source: int) -> list[Part]:
-        """The parts for a sum: whole and kept apart when another step reads them too."""
-        return [self.shared(delta)] if self.uses[source] > 1 else delta.parts
-
     def prepare(self, key: Any, make: Callable[[], Tensor]) -> Tensor:
         """Weights in another order, made once."""
         if key not in self.prepared:
@@ -177,6 +165,40 @@ class Block:
         return (total.flip(0) if delta.flipped else total).flatten(0, 1)
 
 
+class Layer(NamedTuple):
+    """One step of a program for one block.
+
+    Attributes:
+        block: the block.
+        at: the step.
+        sources: the steps whose results it reads, in order.
+    """
+
+    block: Block
+    at: int
+    sources: list[int]
+
+    @property
+    def unchanged(self) -> Unchanged:
+        """The window without edits."""
+        return self.block.unchanged
+
+    @property
+    def result(self) -> Any:
+        """The step's own result for the unchanged window."""
+        return self.block.unchanged.results[self.at]
+
+    @property
+    def length(self) -> int:
+        """Places of its result."""
+        return self.block.unchanged.length(self.at)
+
+    @property
+    def length_before(self) -> int:
+        """Places of what it reads."""
+        return self.block.unchanged.length(self.sources[0])
+
+
 def added(parts: list[Part]) -> Part:
     """Parts as one: the widest takes the others in where it may be changed."""
     first = np.min([part.starts for part in parts], axis=0)
@@ -202,7 +224,7 @@ def by_offset(offsets: Starts) -> list[tuple[Any, int]]:
     return [(torch.from_numpy(np.flatnonzero(offsets == offset)), int(offset)) for offset in np.unique(offsets)]
 
 
-def _within(starts: Starts, width: int, length: int) -> tuple[int, int]:
+def within(starts: Starts, width: int, length: int) -> tuple[int, int]:
     """The columns of all stretches, as (first, one past the last), outside of which none lies within 0..length."""
     return max(0, -int(starts.max())), width - max(0, int(starts.min()) + width - length)
 
@@ -214,7 +236,7 @@ def nothing(part: Part, channels: int) -> Part:
 
 def cropped(part: Part, length: int) -> Part:
     """Only what lies within 0..length."""
-    first, last = _within(part.starts, part.width, length)
+    first, last = within(part.starts, part.width, length)
     if first >= last:
         return nothing(part, part.values.shape[3])
     whole = first == 0 and last == part.width
@@ -234,176 +256,3 @@ def clear_outside(part: Part, length: int) -> Part:
             if start + part.width > length:
                 part.values[row, :, max(0, length - start) :] = 0
     return part
-
-
-def convolution(
-    block: Block,
-    at: int,
-    input: Delta,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    groups: int = 1,
-) -> Delta | None:
-    """``conv1d`` with stride 1: each difference times every tap, added at the places that read it."""
-    taps = weight.shape[2]
-    dilation = single(dilation)
-    reach = (taps - 1) * dilation
-    left = {"same": reach // 2, "valid": 0}[padding] if isinstance(padding, str) else single(padding)
-    if single(stride) != 1 or input.flat:
-        return None
-    part = block.one(input)
-    length = block.unchanged.length(at)
-    starts, width = part.starts + (left - reach), part.width + reach
-    first, last = _within(starts, width, length)
-    if first >= last:
-        return Delta([nothing(part, weight.shape[0])], input.flipped)
-    starts = starts + first
-    activation = block.follows.get(at)
-    if taps > _MOST_TAPS and part.width > 1 or groups > 1:
-        rows = part.values.flatten(0, 1).transpose(1, 2)
-        found = torch.conv1d(rows, weight, None, 1, reach, dilation, groups).transpose(1, 2)
-        values = found[:, first:last].unflatten(0, part.values.shape[:2])
-        if activation:
-            values = values + _start(block, at, activation, starts, last - first)
-        else:
-            values = values.contiguous()
-    else:
-        values = _taps(block, at, part, weight, dilation, first, last, starts, activation)
-    found_part = Part(starts, values, with_base=activation is not None)
-    return Delta([found_part if activation else clear_outside(found_part, length)], input.flipped)
-
-
-def _start(block: Block, at: int, activation: str, starts: Starts, width: int) -> Tensor:
-    """What the differences are added to when an activation follows; relu's is min(z, 0), see ``activated``."""
-    return block.unchanged.window(at, starts, width, "below zero" if activation == "relu" else "as it is")
-
-
-def _taps(
-    block: Block,
-    at: int,
-    part: Part,
-    weight: Tensor,
-    dilation: int,
-    first: int,
-    last: int,
-    starts: Starts,
-    activation: str | None,
-) -> Tensor:
-    """One product with all taps side by side, whose columns are then added at their distances."""
-    n_out, n_in, taps = weight.shape
-    positions, alternatives, width, _ = part.values.shape
-    # (channels in, taps x channels out); the last tap reaches the leftmost place.
-    columns = block.prepare((at, "taps"), lambda: weight.flip(2).permute(1, 2, 0).reshape(n_in, -1).contiguous())
-    products = (part.values.reshape(-1, n_in) @ columns).view(positions, alternatives, width, taps, n_out)
-    if activation is None and width == 1 and dilation == 1:
-        return products[:, :, 0, first:last]
-    values = products.new_empty(positions, alternatives, last - first, n_out)
-    if activation is None:
-        values.zero_()
-    else:
-        values.copy_(_start(block, at, activation, starts, last - first))
-    if width == 1 and dilation == 1:
-        return values.add_(products[:, :, 0, first:last])
-    for tap in range(taps):
-        left = max(tap * dilation, first)
-        right = min(tap * dilation + width, last)
-        if left < right:
-            values[:, :, left - first : right - first] += products[
-                :, :, left - tap * dilation : right - tap * dilation, tap
-            ]
-    return values
-
-
-def activated(
-    block: Block, at: int, source: int, function: Callable[[Tensor], Tensor], name: str, delta: Delta
-) -> Delta:
-    """f(z + difference) - f(z) on the stretch.
-
-    For relu the convolution has left min(z, 0) + difference, and the result is the larger of this and -max(z, 0):
-    one step less over the memory.
-    """
-    part = block.one(delta)
-    if part.with_base and name == "relu":
-        values = torch.maximum(
-            part.values, block.unchanged.window(source, part.starts, part.width, "negated"), out=part.values
-        )
-    else:
-        shifted = part.values
-        if not part.with_base:
-            shifted = shifted + block.unchanged.window(source, part.starts, part.width)
-        values = function(shifted)
-        values -= block.unchanged.window(at, part.starts, part.width)
-    return Delta([clear_outside(Part(part.starts, values), block.unchanged.length(at))], delta.flipped)
-
-
-def single(value: Any) -> int:
-    """The one number of ``1`` or ``(1,)``."""
-    return int(value[0]) if isinstance(value, (tuple, list)) else int(value)
-
-
-def average_pool(
-    block: Block,
-    at: int,
-    input: Delta,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: bool = False,
-    count_include_pad: bool = True,
-) -> Delta | None:
-    """``avg_pool1d``: linear, so the mean of the differences."""
-    size, step, left = single(kernel_size), single(stride or kernel_size), single(padding)
-    if ceil_mode or (left and not count_include_pad) or input.flat:
-        return None
-    starts, spread, _ = _pooled_over(block, input, at, size, step, left)
-    means = spread.unfold(2, size, step).mean(-1)
-    return Delta([clear_outside(Part(starts, means), block.unchanged.length(at))], input.flipped)
-
-
-def max_pool(
-    block: Block,
-    at: int,
-    source: int,
-    input: Delta,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Delta | None:
-    """``max_pool1d``: the maxima that a changed value can touch are taken again."""
-    size, step, left = single(kernel_size), single(stride or kernel_size), single(padding)
-    if ceil_mode or return_indices or single(dilation) != 1 or input.flat:
-        return None
-    starts, spread, reads = _pooled_over(block, input, at, size, step, left)
-    spread += block.unchanged.window(source, reads, spread.shape[2])
-    length = block.unchanged.length(source)
-    for row, start in enumerate(reads.tolist()):
-        if start < 0:
-            spread[row, :, :-start] = -torch.inf
-        if start + spread.shape[2] > length:
-            spread[row, :, max(0, length - start) :] = -torch.inf
-    maxima = spread.unfold(2, size, step).amax(-1)
-    maxima -= block.unchanged.window(at, starts, maxima.shape[2])
-    return Delta([clear_outside(Part(starts, maxima), block.unchanged.length(at))], input.flipped)
-
-
-def _pooled_over(block: Block, delta: Delta, at: int, size: int, step: int, left: int) -> tuple[Starts, Tensor, Starts]:
-    """The pools that a stretch touches: their first index, the differences under them, and where these begin."""
-    part = block.one(delta)
-    first = -((size - 1 - left - part.starts) // step)  # ceil((start - size + 1 + left) / step)
-    last = (part.starts + part.width - 1 + left) // step
-    pools = max(int((last - first).max()) + 1, 1)
-    reads = first * step - left
-    spread = part.values.new_zeros(*part.values.shape[:2], (pools - 1) * step + size, part.values.shape[3])
-    for rows, offset in by_offset(part.starts - reads):
-        end = min(offset + part.width, spread.shape[2])
-        if offset >= 0:
-            spread[rows, :, offset:end] = part.values[rows][:, :, : end - offset]
-        else:
-            spread[rows, :, :end] = part.values[rows][:, :, -offset : end - offset]
-    return first, spread, reads

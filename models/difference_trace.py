@@ -131,7 +131,7 @@ class _Recorder(TorchFunctionMode):
             return result
         if raw == "__get__" and not _is_view_property(func):
             return result  # a parameter's .data or .grad: itself a constant
-        step = Step(func, name, self._written(args), self._written(kwargs), writes=_changes_first(raw, args, kwargs))
+        step = Step(func, name, self._written(args), self._written(kwargs), writes=_changes_first(raw, kwargs))
         if kwargs.get("out") is not None or name in _WRITES:
             raise Untraceable("it writes into its own intermediate values")
         self.steps.append(step)
@@ -282,7 +282,7 @@ def _plain(name: str) -> str:
     return bare
 
 
-def _changes_first(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+def _changes_first(name: str, kwargs: dict[str, Any]) -> bool:
     """Whether a call changes its first argument in place."""
     if name.startswith("__"):
         return name.startswith("__i") and name not in ("__invert__", "__index__", "__int__")

@@ -145,7 +145,7 @@ def test_positions_are_computed_alone_as_among_all():
     some = np.array([0, 3, 4, 5, 31, 59])
     assert np.abs(effects(model, x)[0][..., some] - effects(model, x, positions=some)[0]).max() < 1e-6
     for wrong in ([], [-1], [LENGTH], [3, 3]):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match="asked"):
             effects(model, x, positions=np.array(wrong, dtype=np.int64))
 
 

@@ -170,7 +170,7 @@ def test_neither_the_block_nor_the_batch_changes_a_number(kind):
     bases = difference._alternatives(x, POSITIONS)
     plan = Plan(lambda y: difference.scalar(model, Target("two"), (0, "+"), y), x[None])
     found = [difference._planned(plan, block, x, POSITIONS, bases) for block in (1, 7, 60)]
-    found += list(in_full(model, Target("two"), batch, x, POSITIONS, bases)[0] for batch in (1, 50))
+    found += [in_full(model, Target("two"), batch, x, POSITIONS, bases)[0] for batch in (1, 50)]
     for other in found[1:]:
         assert (other - found[0]).abs().max() < 2e-6
 
