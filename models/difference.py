@@ -26,7 +26,7 @@ from models.difference_trace import Untraceable
 
 TOLERANCE = 1e-5  # of the track's standard deviation plus the size of the scalar
 _BLOCKS = (4, 8, 16, 32, 64)  # positions taken at once, of which the fastest is kept
-_LONGEST_TRIAL = 0.5  # seconds for one block
+_TRIAL_SECONDS = 0.4  # about as long are blocks and full passes timed
 _TARGETS_KEPT = 16  # per model
 
 
@@ -151,11 +151,12 @@ def _blocks(positions: Starts, block: int) -> list[tuple[int, int]]:
 def _prepared(model: Model, target: Target, batch: int) -> Ways:
     """Makes, checks and times the plans."""
     x = _example(model)
-    middle = np.arange(min(max(1, -(-batch // 3)), model.spec.input_length), dtype=np.int64)
-    full = partial(in_full, model, target, batch, x, middle, _alternatives(x, middle))
     with torch.no_grad():
-        full()
-        full_seconds = min(_seconds(full) for _ in range(2)) / len(middle)
+        return _chosen(model, target, batch, x)
+
+
+def _chosen(model: Model, target: Target, batch: int, x: Tensor) -> Ways:
+    full_seconds = _full_seconds(model, target, batch, x)
     in_passes = Ways((), "", 1, full_seconds, 3.0)
     try:
         plans = tuple(
@@ -206,27 +207,47 @@ def check(plans: tuple[Plan, ...], model: Model, target: Target, batch: int, x: 
     return "" if worst <= TOLERANCE * (sd + size) else f"it differs from full passes by {worst:.2g}"
 
 
+def _full_seconds(model: Model, target: Target, batch: int, x: Tensor) -> float:
+    """Time of one position by full passes, measured on whole batches."""
+    run = partial(_batch_of_all, model, target, x.expand(batch, -1, -1).contiguous())
+    run()
+    best, until, rounds = np.inf, time.perf_counter() + _TRIAL_SECONDS, 0
+    while rounds < 2 or (time.perf_counter() < until and rounds < 10):
+        best, rounds = min(best, _seconds(run)), rounds + 1
+    return float(best) / batch * 3
+
+
+def _batch_of_all(model: Model, target: Target, x: Tensor) -> Tensor:
+    return torch.stack([scalar(model, target, component, x) for component in model.components])
+
+
 def _fastest_block(plans: tuple[Plan, ...], x: Tensor) -> tuple[int, float]:
-    """How many positions to take at once, and seconds per position for all components."""
-    best, fastest = 1, np.inf
-    for block in _BLOCKS:
-        if block > x.shape[1] and block > _BLOCKS[0]:
-            break
-        size = min(block, x.shape[1])
-        first = (x.shape[1] - size) // 2
-        positions = np.arange(first, first + size, dtype=np.int64)
-        bases = _alternatives(x, positions)
-        changes = torch.nn.functional.one_hot(bases, 4).to(x.dtype) - x.T[first : first + size][:, None]
-        unchanged = plans[0].unchanged(x[None], size)
-        with torch.no_grad():
-            run = partial(plans[0].effects, unchanged, positions, changes)
-            run()
-            took = min(_seconds(run) for _ in range(3))
-        if took / size < fastest:
-            best, fastest = size, took / size
-        if took > _LONGEST_TRIAL or took / size > 1.3 * fastest:
-            break
-    return best, float(fastest) * len(plans)
+    """How many positions to take at once, and seconds per position for all components.
+
+    As for batches (``models.engine.measure_pace``), every size is timed in rounds and its best time counts.
+    """
+    best: dict[int, float] = {}
+    until = time.perf_counter() + _TRIAL_SECONDS
+    rounds = 0
+    while rounds < 2 or (time.perf_counter() < until and rounds < 10):
+        for block in sorted({min(block, x.shape[1]) for block in _BLOCKS}):
+            if best and block > max(best) and block * min(best.values()) > _TRIAL_SECONDS / 2:
+                break
+            took = _block_seconds(plans[0], x, block) / block
+            best[block] = min(took, best.get(block, took))
+        rounds += 1
+    block = min(best, key=lambda size: best[size])
+    return block, best[block] * len(plans)
+
+
+def _block_seconds(plan: Plan, x: Tensor, block: int) -> float:
+    """Time of one block in the middle of the window."""
+    first = (x.shape[1] - block) // 2
+    positions = np.arange(first, first + block, dtype=np.int64)
+    changes = torch.nn.functional.one_hot(_alternatives(x, positions), 4).to(x.dtype)
+    changes = changes - x.T[first : first + block][:, None]
+    unchanged = plan.unchanged(x[None], block)
+    return _seconds(partial(plan.effects, unchanged, positions, changes))
 
 
 def _seconds(run: partial[Tensor]) -> float:

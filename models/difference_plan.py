@@ -294,6 +294,6 @@ def _because(names: set[str]) -> str:
         return "a recurrent layer reads all positions in order"
     if names & (_ATTENTION - {"matmul", "einsum"}):
         return "attention ties all positions together"
-    if "mul" in names:
+    if "mul" in names and names & {"sigmoid", "hardsigmoid"}:
         return "squeeze-and-excite gates tie all positions together"
     return "its layers do not act on neighbouring positions alone"
