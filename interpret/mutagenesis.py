@@ -31,7 +31,7 @@ class Preparation:
     """Makes ready, once per model and scalar, and tells how it will be done.
 
     Rows are windows (n, 4, window). Returns the sentence for people as UTF-8 bytes, uint8 (n, 400), padded with zeros,
-    and float64 (n, 2): seconds for one position, and the same in passes of the whole model.
+    and float64 (n, 3): seconds for one position, the same in passes of the whole model, and positions taken at once.
     """
 
     target: Target
@@ -43,16 +43,16 @@ class Preparation:
         text = torch.zeros(len(rows[0]), _TEXT_BYTES, dtype=torch.uint8)
         encoded = ways.how.encode()[:_TEXT_BYTES]
         text[:, : len(encoded)] = torch.tensor(list(encoded), dtype=torch.uint8)
-        costs = torch.tensor([[ways.position_seconds, ways.position_passes]], dtype=torch.float64)
+        costs = torch.tensor([[ways.position_seconds, ways.position_passes, ways.block]], dtype=torch.float64)
         return text, costs.expand(len(rows[0]), -1)
 
 
 @dataclass(frozen=True)
 class Mutagenesis:
-    """The effects of all four bases at some positions of a window, for each component.
+    """The effects of all four bases at some positions of a window, for one component.
 
-    Rows are windows (n, 4, window) and positions, int64 (n, positions), 0-based, -1 where there is none. Returns
-    (n, components, 4, positions): 0 for the base that stands there, and at N, which stays N.
+    Rows are windows (n, 4, window), positions, int64 (n, positions), 0-based, -1 where there is none, and components,
+    int64 (n,). Returns (n, 4, positions): 0 for the base that stands there, and at N, which stays N.
 
     Attributes:
         target: the scalar.
@@ -64,18 +64,22 @@ class Mutagenesis:
     gradient: bool = False
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
-        windows, positions = rows[0], rows[1].cpu().numpy()
-        effects = windows.new_zeros(len(windows), len(model.components), 4, positions.shape[1])
+        windows, positions, components = rows[0], rows[1].cpu().numpy(), rows[2].tolist()
+        effects = windows.new_zeros(len(windows), 4, positions.shape[1])
         start = 0
-        while start < len(windows):
+        while start < len(windows):  # rows of one window and component share what is computed of it unchanged
             end = start + 1
-            while end < len(windows) and torch.equal(windows[end], windows[start]):
+            while (
+                end < len(windows)
+                and components[end] == components[start]
+                and torch.equal(windows[end], windows[start])
+            ):
                 end += 1
-            asked = positions[start:end]
-            row, column = np.nonzero(asked >= 0)
-            found = substitution_effects(model, self.target, batch, windows[start], asked[row, column])
-            where = torch.from_numpy(row + start).to(windows.device), torch.from_numpy(column).to(windows.device)
-            effects[where[0], :, :, where[1]] = found.permute(2, 0, 1)
+            row, column = np.nonzero(positions[start:end] >= 0)
+            asked = positions[start:end][row, column]
+            found = substitution_effects(model, self.target, batch, windows[start], asked, components[start])
+            places = torch.from_numpy(row + start).to(windows.device), torch.from_numpy(column).to(windows.device)
+            effects[places[0], :, places[1]] = found.T
             start = end
         return (effects,)
 
@@ -114,15 +118,26 @@ def effects_of_every_base(
         raise ValueError(f"{asked=} must ascend within 0..{spec.input_length - 1}")
     text, costs = run(Preparation(target), (x[:1],))
     how = bytes(text[0]).rstrip(b"\0").decode(errors="ignore")
-    position_seconds, position_passes = (float(cost) for cost in costs[0])
-    per_row = int(np.clip(_ROW_SECONDS / max(position_seconds, 1e-9), 1, len(asked)))
-    per_row = -(-len(asked) // -(-len(asked) // per_row))  # rows of about the same length
-    rows = -(-len(asked) // per_row)
-    table = np.append(asked, np.full(rows * per_row - len(asked), -1, dtype=np.int64)).reshape(rows, per_row)
-    function = Mutagenesis(target, passes=max(1, round(per_row * position_passes)))
-    (found,) = run(function, (np.repeat(x, rows, axis=0), np.tile(table, (len(x), 1))), progress)
-    by_window = found.reshape(len(x), rows, *found.shape[1:]).transpose(0, 2, 3, 1, 4)
-    return by_window.reshape(len(x), found.shape[1], 4, -1)[..., : len(asked)], how
+    position_seconds, position_passes, block = (float(cost) for cost in costs[0])
+    count = len(spec.strands) * spec.n_members
+    blocks = max(1, round(_ROW_SECONDS * count / max(block * position_seconds, 1e-9)))
+    table = _table(asked, int(block) * blocks)
+    function = Mutagenesis(target, passes=max(1, round(table.shape[1] * position_passes / count)))
+    rows = (
+        np.repeat(x, count * len(table), axis=0),
+        np.tile(table, (len(x) * count, 1)),
+        np.tile(np.repeat(np.arange(count), len(table)), len(x)),
+    )
+    (found,) = run(function, rows, progress)
+    by_window = found.reshape(len(x), count, len(table), 4, -1).transpose(0, 1, 3, 2, 4)
+    return by_window.reshape(len(x), count, 4, -1)[..., : len(asked)], how
+
+
+def _table(asked: npt.NDArray[np.int64], per_row: int) -> npt.NDArray[np.int64]:
+    """Positions in rows of at most ``per_row``: (rows, positions), the last row filled up with -1."""
+    width = min(per_row, len(asked))
+    rows = -(-len(asked) // width)
+    return np.append(asked, np.full(rows * width - len(asked), -1, dtype=np.int64)).reshape(rows, width)
 
 
 def centred(effects: Float, bases: Float, centring: Centring) -> Float:

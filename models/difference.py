@@ -25,7 +25,7 @@ from models.difference_steps import Starts
 from models.difference_trace import Untraceable
 
 TOLERANCE = 1e-5  # of the track's standard deviation plus the size of the scalar
-_BLOCKS = (4, 8, 16, 32, 64)  # positions taken at once, of which the fastest is kept
+_BLOCKS = (4, 8, 16, 32, 64, 128)  # positions taken at once, of which the fastest is kept
 _TRIAL_SECONDS = 0.4  # about as long are blocks and full passes timed
 _TARGETS_KEPT = 16  # per model
 
@@ -37,7 +37,7 @@ class Ways:
     Attributes:
         plans: one per component, or empty when full passes are used.
         how: one sentence for people.
-        block: positions taken at once by a plan.
+        block: positions taken at once.
         position_seconds: measured time for one position (three alternatives, all components).
         position_passes: the same in passes of the whole model.
     """
@@ -71,8 +71,10 @@ def ways_for(model: Model, target: Target, batch: int) -> Ways:
         return known[target]
 
 
-def substitution_effects(model: Model, target: Target, batch: int, x: Tensor, positions: Starts) -> Tensor:
-    """What each base at each position does to the scalar of each component: f(x with that base) - f(x).
+def substitution_effects(
+    model: Model, target: Target, batch: int, x: Tensor, positions: Starts, component: int
+) -> Tensor:
+    """What each base at each position does to the scalar of one component: f(x with that base) - f(x).
 
     Args:
         model: the model.
@@ -80,38 +82,39 @@ def substitution_effects(model: Model, target: Target, batch: int, x: Tensor, po
         batch: windows of one full pass.
         x: (4, window), one-hot; a column of zeros is N.
         positions: int64 (positions,), 0-based in the window.
+        component: which of ``model.components``.
 
     Returns:
-        (components, 4, positions); 0 for the base that stands there and at every N, which stays N.
+        (4, positions); 0 for the base that stands there and at every N, which stays N.
     """
     ways = ways_for(model, target, batch)
-    effects = x.new_zeros(len(model.components), len(positions), 4)
+    effects = x.new_zeros(len(positions), 4)
     known = x.sum(0).cpu().numpy() > 0
     places = np.flatnonzero(known[positions])
     if len(places):
         bases = _alternatives(x, positions[places])
         if ways.plans:
-            found = torch.stack([_planned(plan, ways.block, x, positions[places], bases) for plan in ways.plans])
+            found = _planned(ways.plans[component], ways.block, x, positions[places], bases)
         else:
-            found = in_full(model, target, batch, x, positions[places], bases)
+            found = in_full(model, target, batch, x, positions[places], bases, component)
         rows = torch.from_numpy(places).to(x.device)
-        effects[:, rows[:, None], bases] = found
-    return effects.transpose(1, 2)
+        effects[rows[:, None], bases] = found
+    return effects.T
 
 
-def in_full(model: Model, target: Target, batch: int, x: Tensor, positions: Starts, bases: Tensor) -> Tensor:
-    """The same by three full passes per position: (components, positions, 3) for ``bases`` (positions, 3)."""
-    count = bases.numel()
+def in_full(
+    model: Model, target: Target, batch: int, x: Tensor, positions: Starts, bases: Tensor, component: int
+) -> Tensor:
+    """The same by three full passes per position: (positions, 3) for ``bases`` (positions, 3)."""
     places = torch.from_numpy(positions).to(x.device).repeat_interleave(bases.shape[1])
-    parts = []
-    for chunk in torch.arange(count, device=x.device).split(max(1, batch)):
+    values = [scalar(model, target, model.components[component], x[None])]
+    for chunk in torch.arange(bases.numel(), device=x.device).split(max(1, batch)):
         edited = x.expand(len(chunk), -1, -1).clone()
         rows = torch.arange(len(chunk), device=x.device)
         edited[rows, :, places[chunk]] = 0
         edited[rows, bases.flatten()[chunk], places[chunk]] = 1
-        parts.append(torch.stack([scalar(model, target, component, edited) for component in model.components]))
-    before = torch.stack([scalar(model, target, component, x[None]) for component in model.components])
-    return (torch.cat(parts, 1) - before).unflatten(1, tuple(bases.shape))
+        values.append(scalar(model, target, model.components[component], edited))
+    return (torch.cat(values[1:]) - values[0]).view(bases.shape)
 
 
 def scalar(model: Model, target: Target, component: tuple[int, str], x: Tensor) -> Tensor:
@@ -157,7 +160,7 @@ def _prepared(model: Model, target: Target, batch: int) -> Ways:
 
 def _chosen(model: Model, target: Target, batch: int, x: Tensor) -> Ways:
     full_seconds = _full_seconds(model, target, batch, x)
-    in_passes = Ways((), "", 1, full_seconds, 3.0)
+    in_passes = Ways((), "", max(1, batch // 3), full_seconds, 3.0)
     try:
         plans = tuple(
             Plan(partial(scalar, model, target, component), x[None].contiguous()) for component in model.components
@@ -199,7 +202,9 @@ def check(plans: tuple[Plan, ...], model: Model, target: Target, batch: int, x: 
     positions = np.array(places, dtype=np.int64)
     bases = _alternatives(x, positions)
     with torch.no_grad():
-        expected = in_full(model, target, batch, x, positions, bases)
+        expected = torch.stack(
+            [in_full(model, target, batch, x, positions, bases, which) for which in range(len(model.components))]
+        )
         found = torch.stack([_planned(plan, 4, x, positions, bases) for plan in plans])
         size = max(float(scalar(model, target, c, x[None]).abs()) for c in model.components)
     worst = float((found - expected).abs().max())
