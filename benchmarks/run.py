@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
+from benchmarks.networks import BPNetLike
 from genome.locus import Locus
 from genome.sequence import Sequence
 from interpret.integrated_gradients import attribute, reference_windows
@@ -36,25 +36,12 @@ RESULTS = Path(__file__).with_name("results.json")
 LOCUS = Locus("bench", 1_000, 3_000)
 
 
-class BPNetLike(nn.Module):
-    """A dilated convolutional network of 64 filters over 2,114 bp with a counts head (459 MFLOP with its profile head)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Conv1d(4, 64, 21, padding=10)
-        self.dilated = nn.ModuleList(nn.Conv1d(64, 64, 3, padding=2**i, dilation=2**i) for i in range(1, 9))
-        self.counts = nn.Linear(64, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = torch.relu(self.first(x))  # (n, 64, 2114)
-        for layer in self.dilated:
-            h = h + torch.relu(layer(h))  # (n, 64, 2114)
-        return self.counts(h.mean(2))[:, :, None]  # (n, 1, 1)
-
-
 def main() -> None:
     """Measures every row and writes the file."""
+    from benchmarks import fast_mutagenesis
+
     rows = [prediction_and_letters(), letters_beside_captum(), *batch_choice(), motif_names(), screen_letters()]
+    rows += fast_mutagenesis.rows()
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(

@@ -26,7 +26,7 @@ from models.difference_trace import Untraceable
 
 TOLERANCE = 1e-5  # of the track's standard deviation plus the size of the scalar
 _BLOCKS = (4, 8, 16, 32, 64, 128)  # positions taken at once, of which the fastest is kept
-_TRIAL_SECONDS = 0.4  # about as long are blocks and full passes timed
+_TRIAL_SECONDS = 0.8  # about as long are blocks and full passes timed
 _TARGETS_KEPT = 16  # per model
 
 
@@ -229,15 +229,18 @@ def _batch_of_all(model: Model, target: Target, x: Tensor) -> Tensor:
 def _fastest_block(plans: tuple[Plan, ...], x: Tensor) -> tuple[int, float]:
     """How many positions to take at once, and seconds per position for all components.
 
-    As for batches (``models.engine.measure_pace``), every size is timed in rounds and its best time counts.
+    As for batches (``models.engine.measure_pace``), every size is timed in rounds and its best time counts; sizes that
+    are clearly slower after two rounds drop out.
     """
     best: dict[int, float] = {}
     until = time.perf_counter() + _TRIAL_SECONDS
     rounds = 0
-    while rounds < 2 or (time.perf_counter() < until and rounds < 10):
+    while rounds < 3 or (time.perf_counter() < until and rounds < 20):
         for block in sorted({min(block, x.shape[1]) for block in _BLOCKS}):
-            if best and block > max(best) and block * min(best.values()) > _TRIAL_SECONDS / 2:
+            if best and block > max(best) and block * min(best.values()) > _TRIAL_SECONDS / 4:
                 break
+            if rounds >= 2 and best[block] > 1.4 * min(best.values()):
+                continue
             took = _block_seconds(plans[0], x, block) / block
             best[block] = min(took, best.get(block, took))
         rounds += 1

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.difference_trace import Program, Ref, Step, Untraceable, with_refs
+from models.difference_trace import Program, Ref, Step, Untraceable, with_refs, without_unused
 
 _BATCH_NORM = inspect.signature(F.batch_norm)
 _DROPOUT = inspect.signature(F.dropout)
@@ -29,7 +29,7 @@ def folded(program: Program, x: Tensor) -> Program:
     Raises:
         Untraceable: when a layer behaves as in training.
     """
-    ranks = [getattr(result, "dim", lambda: 0)() for result in program.run(x)]
+    shapes: list[Any] = [getattr(result, "shape", ()) for result in program.run(x)]
     uses = Counter(ref.index for step in program.steps for ref in step.refs()) + Counter([program.answer.index])
     steps: list[Step] = []
     moved: list[Ref] = [Ref(0)]  # what each old result is called now
@@ -45,14 +45,51 @@ def folded(program: Program, x: Tensor) -> Program:
             if before is not None and uses[source] == 1 and _takes(before, scale):
                 _fold_into(before, scale, shift)
             else:
-                shape = (1, -1, 1) if ranks[index] == 3 else (1, -1)
+                shape = (1, -1, 1) if len(shapes[index]) == 3 else (1, -1)
                 steps.append(Step(torch.mul, "mul", (step.args[0], scale.float().view(shape)), {}, fresh=step.fresh))
                 steps.append(Step(torch.add, "add", (Ref(len(steps)), shift.float().view(shape)), {}, fresh=step.fresh))
             moved.append(Ref(len(steps)) if steps[-1] is not before else moved[source])
             continue
-        steps.append(step)
+        joined = program.steps[old.refs()[0].index - 1] if old.refs() and old.refs()[0].index else None
+        if joined is not None and uses[old.refs()[0].index] == 1 and _reads_joined_channels(step, joined):
+            widths = [shapes[ref.index][1] for ref in joined.refs()]
+            steps += _apart(step, [_renamed(moved, ref) for ref in joined.refs()], widths, len(steps))
+        else:
+            steps.append(step)
         moved.append(Ref(len(steps)))
-    return Program([_faster(step) for step in steps], _renamed(moved, program.answer))
+    return without_unused(Program([_faster(step) for step in steps], _renamed(moved, program.answer)))
+
+
+def _reads_joined_channels(step: Step, joined: Step) -> bool:
+    """Whether a step is a convolution of channels that another has put side by side."""
+    groups = step.args[6] if len(step.args) > 6 else step.kwargs.get("groups", 1)
+    return (
+        step.name == "conv1d"
+        and len(step.args) >= 2
+        and isinstance(step.args[1], Tensor)
+        and groups == 1
+        and joined.name == "cat"
+        and isinstance(joined.args[0], (tuple, list))
+        and all(isinstance(part, Ref) for part in joined.args[0])
+        and (joined.kwargs.get("dim", joined.args[1] if len(joined.args) > 1 else 0) in (1, -2))
+    )
+
+
+def _apart(step: Step, sources: list[Ref], widths: list[int], before: int) -> list[Step]:
+    """The convolution as a sum over the joined parts: those that are known by their difference stay so for longer."""
+    made: list[Step] = []
+    total: Ref | None = None
+    for source, weight in zip(sources, step.args[1].split(widths, 1), strict=True):
+        bias = (None,) if made and len(step.args) > 2 else step.args[2:3]
+        kwargs = {key: value for key, value in step.kwargs.items() if key != "bias" or not made}
+        made.append(
+            Step(step.function, step.name, (source, weight.contiguous(), *bias, *step.args[3:]), kwargs, fresh=True)
+        )
+        one = Ref(before + len(made))
+        if total is not None:
+            made.append(Step(torch.add, "add", (total, one), {}, fresh=True))
+        total = Ref(before + len(made))
+    return made
 
 
 def _faster(step: Step) -> Step:

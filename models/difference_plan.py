@@ -100,6 +100,7 @@ class Plan:
         spread = [at for at in layers if at in self.in_full and _has_places(unchanged.results[at])]
         if not spread and carried:
             return f"Exact differences through {len(carried)} layers.", True
+        carried = [at for at in carried if at < min(spread, default=at + 1)]
         because = _because({steps[at - 1].name for at in self.in_full})
         if not carried:
             return f"Full passes, because {because}.", False

@@ -103,7 +103,7 @@ def trace(function: Callable[[Tensor], Tensor], window: Tensor) -> Program:
     for step in steps:
         step.fresh = any(fresh[ref.index] for ref in _refs(_values_read(step)))
         fresh.append(step.fresh)
-    return _without_unused(Program(steps, records[0].answer))
+    return without_unused(Program(steps, records[0].answer))
 
 
 class _Recorder(TorchFunctionMode):
@@ -190,7 +190,7 @@ def _both(one: Any, other: Any) -> Any:
     raise Untraceable("its steps depend on how many windows it is given")
 
 
-def _without_unused(program: Program) -> Program:
+def without_unused(program: Program) -> Program:
     """Leaves out what the answer does not read, and works out once what depends neither on letters nor on n."""
     wanted = {program.answer.index}
     for index in range(len(program.steps), 0, -1):
