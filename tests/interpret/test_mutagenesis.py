@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import CancelledError
 
 import numpy as np
@@ -173,9 +174,12 @@ def test_progress_is_told_and_can_stop_the_work():
         raise CancelledError
 
     effects(model, x[:1])  # made ready
-    run = engine_of(model).runner(model.spec.model_id)
+    engine = engine_of(model)
+    run = engine.runner(model.spec.model_id)
     with pytest.raises(CancelledError):
         effects_of_every_base(run, model.spec, np.repeat(x, 20, axis=0), Target("one"), progress=stop)
+    while engine.waiting():
+        time.sleep(0.01)
 
 
 def test_an_unknown_track_is_refused():
