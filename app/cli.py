@@ -22,8 +22,8 @@ if TYPE_CHECKING:  # imported where they are needed, so that --help answers at o
     from models.core import ModelSpec
 
 # Written out so that --help answers at once; a test compares them with interpret.methods.
-METHOD_NAMES = ("ig", "gradient", "deeplift")
-BASELINE_NAMES = ("uniform", "zeros", "shuffled")
+METHOD_NAMES = ("ig", "gradient", "deeplift", "ism")
+BASELINE_NAMES = ("uniform", "zeros", "shuffled", "four", "three")
 
 
 def main(arguments: Seq[str] | None = None) -> int:

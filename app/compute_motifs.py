@@ -6,6 +6,7 @@ import hashlib
 
 from app import compute
 from app.compute import Asker
+from app.limits import has_letters
 from app.view import View
 from genome.errors import UserError
 from interpret import matches
@@ -37,7 +38,7 @@ def motif_matches(view: View, asker: Asker) -> Shown:
         UserError: when the locus is too long.
     """
     found = scanned(view, asker)
-    if view.locus.length > compute.MAX_LETTERS:
+    if not has_letters(registry.spec(view.model), view.locus):
         return matches.shown(found)
     explained = compute.attribution(view, asker)
     spec = registry.spec(view.model)

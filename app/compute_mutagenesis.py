@@ -11,11 +11,13 @@ import numpy as np
 
 from app import compute
 from app.compute import Asker
+from app.limits import refuse_letters
 from app.view import PASTED, View
 from genome.errors import UserError
 from interpret import background
 from interpret.attribution import Attribution, Float
 from interpret.methods import METHODS, letter_stride
+from interpret.mutagenesis import position_seconds
 from interpret.placed import placed_effects, placed_passes
 from interpret.substitutions import Substitutions
 from models import registry
@@ -57,12 +59,16 @@ def mutagenesis_view(view: View) -> View:
 
 
 def seconds(view: View) -> float:
-    """How long trying every substitution takes at most, from the measured pace of full passes."""
+    """How long trying every substitution takes, from what was measured of this model and scalar."""
     spec = registry.spec(view.model)
     reach = (0, view.locus.length)
     tiling = tile(reach, window=spec.input_length, stride=letter_stride(spec), origin=view.locus.start)
-    passes = len(tiling.starts) * (3 * spec.input_length + 1)
-    return passes * compute.engine().pace(spec.model_id).row_seconds
+    target = compute.target(spec, view)
+    each = compute.cache().get(
+        ("seconds of a substitution", spec.model_id, target),
+        lambda: position_seconds(compute.runner(spec, Asker()), spec, target),
+    )
+    return len(tiling.starts) * spec.input_length * each
 
 
 def refuse_costly(view: View, *, patient: bool = False) -> None:
@@ -81,6 +87,7 @@ def refuse_costly(view: View, *, patient: bool = False) -> None:
             f"Every substitution is tried along up to {compute.MAX_LETTERS:,} bp, and this locus has "
             f"{view.locus.length:,}; zoom in."
         )
+    refuse_letters(registry.spec(view.model), view.locus)
     wanted = seconds(view)
     if wanted > MOST_SECONDS:
         raise UserError(

@@ -17,6 +17,7 @@ from app import compute
 from app.answer import Answer
 from app.compute import Asker
 from app.figures.tracks import drawable
+from app.limits import has_letters
 from app.view import PASTED, Beside, View
 from genome.errors import UserError
 from interpret import background
@@ -146,7 +147,7 @@ def pair(found: Answer, asker: Asker) -> Pair | None:
     view = other_view(found.view)
     compute.check_track(registry.spec(view.model), view.track)
     prediction = compute.prediction(view, asker)
-    explained = view.locus.length <= compute.MAX_LETTERS
+    explained = has_letters(prediction.spec, view.locus)
     attribution = compute.attribution(view, asker) if explained else None
     ranks = [_ranks(found, spec, asker) for spec in (found.spec, prediction.spec)]
     first = _side(found.view, found.prediction, found.attribution, found.band, ranks[0])

@@ -11,9 +11,9 @@ from experiment import stretch
 from experiment.job_files import Arrays, Parameters
 from experiment.job_kinds import Kind, Work
 from experiment.stretch import Stretch
-from experiment.substitutions import effects
 from genome.sequence import codes_of
 from interpret.methods import letter_stride
+from interpret.mutagenesis import effects_of_every_base
 from models import registry
 from models.core import ModelSpec
 from models.tiling import Tiling, core_of, tile, windows
@@ -28,7 +28,7 @@ def slice_length(spec: ModelSpec) -> int:
 
 
 def passes(parameters: Parameters, bases: str) -> int:
-    """Passes through one window that the whole job takes."""
+    """Passes through one window that the whole job takes at most: where differences are carried exactly it takes fewer."""
     found = stretch.read(parameters, bases)
     spec = registry.spec(found.model)
     first, last = _region(found)
@@ -66,10 +66,15 @@ def run_slice(work: Work, index: int) -> Arrays:
         def share(part: float, done: int = done) -> None:
             work.progress((done + part) / len(concerned))
 
-        found_effects = effects(
-            work.runner(spec.model_id), spec, windows(one_hot, single), found.target, positions - start, share
+        effects, _ = effects_of_every_base(
+            work.runner(spec.model_id),
+            spec,
+            windows(one_hot, single),
+            found.target,
+            positions=positions - start,
+            progress=share,
         )
-        total[:, :, positions - first] += found_effects
+        total[:, :, positions - first] += effects[0]
     return {"effects": (total / tiling.cover).astype(np.float32)}
 
 

@@ -33,7 +33,7 @@ class Sums:
         """bool (windows,): |gap| <= 1 % of the difference + 0.001 of the track's standard deviation ``sd``."""
         return self.excess(sd) <= 1
 
-    def excess(self, sd: float) -> Float:
+    def excess(self, sd: float) -> npt.NDArray[np.floating]:
         """float (windows,): |gap| as a multiple of what is allowed; NaN counts as too much."""
         allowed = RELATIVE_TOLERANCE * np.abs(self.differences) + ABSOLUTE_TOLERANCE * sd
         return np.abs(self.gaps) / allowed

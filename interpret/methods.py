@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret import deeplift, gradient, integrated_gradients
+from interpret import deeplift, gradient, integrated_gradients, mutagenesis
 from interpret.attribution import Attribution, Explained, Float, together
 from interpret.references import BASELINES, N_SHUFFLES
 from models.core import ModelSpec, Target
@@ -88,6 +88,17 @@ METHODS: dict[str, Method] = {
         "Shrikumar, Greenside and Kundaje 2017; Lundberg and Lee 2017",
         passes=lambda length: 2 * N_SHUFFLES,  # noqa: ARG005
     ),
+    "ism": Method(
+        "in-silico mutagenesis",
+        "ISM",
+        mutagenesis.CENTRINGS,
+        mutagenesis.explain,
+        False,
+        "What happens when each base is replaced by each other one, compared with the mean of what could stand there.",
+        "Zhou and Troyanskaya 2015",
+        passes=lambda length: 3 * length + 1,
+        gradient=False,
+    ),
 }
 
 
@@ -116,6 +127,10 @@ BASELINE_WORDS: dict[str, Compared] = {
         f"shuffled ({N_SHUFFLES})",
         f"{N_SHUFFLES} dinucleotide-preserving shuffles",
         seeded=True,
+    ),
+    "four": Compared("the mean of the four bases", "mean of four bases", "the mean over the four bases"),
+    "three": Compared(
+        "the mean of the three others", "mean of the three others", "the mean over the three alternatives (4/3 as much)"
     ),
 }
 

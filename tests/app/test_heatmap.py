@@ -19,7 +19,6 @@ from interpret.attribution import Attribution
 from interpret.methods import attribute
 from interpret.substitutions import Substitutions, substitutions
 from models.core import Target
-from tests import plain_mutagenesis
 from tests.toy_models import WINDOW, Curved, random_bases, toy_engine, toy_model
 
 LOCUS = Locus("chr22", 1_000, 1_030)
@@ -28,9 +27,8 @@ BASES = random_bases(200)
 
 
 @pytest.fixture
-def found(monkeypatch) -> Attribution:
+def found() -> Attribution:
     """A mutagenesis of 30 bp by an ensemble of three."""
-    plain_mutagenesis.install(monkeypatch)
     model = toy_model(Curved, n_members=3, strand_rule="average")
     sequence = Sequence(BASES, Locus("chr22", 900, 1_100))
     run = toy_engine(model).runner(model.spec.model_id)

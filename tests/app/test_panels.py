@@ -19,15 +19,9 @@ from interpret.measured import parse_measured
 from interpret.methods import METHODS, Method
 from interpret.substitutions import substitutions
 from models import registry
-from tests import plain_mutagenesis
 from tests.app.test_page import MAIN, captions, opened
 
 PLACE = {"locus": "sb1:58391-58430", "model": registry.spec("simple").model_id}
-
-
-@pytest.fixture(autouse=True)
-def mutagenesis(monkeypatch):
-    plain_mutagenesis.install(monkeypatch)
 
 
 @pytest.fixture
@@ -102,10 +96,10 @@ def test_a_long_locus_is_refused_by_its_length() -> None:
         compute_mutagenesis.refuse_costly(replace(view(), locus=Locus("sb1", 0, compute.MAX_LETTERS + 1)))
 
 
-def test_the_cost_grows_with_windows_and_is_that_of_full_passes(monkeypatch) -> None:
-    pace = compute.engine().pace(view().model).row_seconds
+def test_the_cost_grows_with_windows_and_is_measured(monkeypatch) -> None:
     window = registry.spec("simple").input_length
-    assert compute_mutagenesis.seconds(view()) == pytest.approx((3 * window + 1) * pace)
+    monkeypatch.setattr(compute_mutagenesis, "position_seconds", lambda *_: 0.25)
+    assert compute_mutagenesis.seconds(view()) == pytest.approx(0.25 * window)
     longer = replace(view(), locus=Locus("sb1", 58_000, 58_000 + 4 * window))
     assert compute_mutagenesis.seconds(longer) > 4 * compute_mutagenesis.seconds(view())
 

@@ -245,7 +245,7 @@ def test_only_the_engine_calls_a_model():
         "models/train.py",
         "models/held_out.py",
         "models/footprint.py",
-        "experiment/substitutions.py",
+        "models/difference.py",
     }
     # What trains, checks or describes a model on one thread, before anybody is served.
     beforehand = ("models/reporter_", "models/profile_", "models/shift_build", "models/check", "interpret/equip")
