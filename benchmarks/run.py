@@ -39,7 +39,11 @@ LOCUS = Locus("bench", 1_000, 3_000)
 
 def main() -> None:
     """Measures every row and writes the file."""
-    rows = [prediction_and_letters(), letters_beside_captum(), *batch_choice(), motif_names(), screen_letters()]
+    from benchmarks import attributions, fast_mutagenesis, motif_scan, screen_figures  # they use ``side_by_side``
+
+    rows = [prediction_and_letters(), letters_beside_captum(), *batch_choice(), motif_names()]
+    for part in (fast_mutagenesis, attributions, motif_scan, screen_figures):
+        rows += part.rows()
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(
@@ -184,26 +188,6 @@ def motif_names() -> dict[str, Any]:
         lambda: name_seqlets([seqlet], values, hypothetical, sd=1.0),
         "memelite TOMTOM, compiled",
         lambda: tomtom([query], targets),
-    )
-
-
-def screen_letters() -> dict[str, Any]:
-    """A thousand letters as SVG for the screen, against logomaker."""
-    import logomaker
-    import pandas as pd
-    from matplotlib.figure import Figure
-
-    from app.figures.logos import LetterRow, letters_svg
-
-    rng = np.random.default_rng(0)
-    bases, values = rng.integers(0, 4, 1_000), rng.normal(size=1_000)
-    row = LetterRow("", "".join("ACGT"[b] for b in bases), values)
-    table = pd.DataFrame(np.eye(4)[bases] * values[:, None], columns=list("ACGT"))
-    return side_by_side(
-        "1,000 letters on screen",
-        lambda: letters_svg([row]),
-        "logomaker",
-        lambda: logomaker.Logo(table, ax=Figure(figsize=(100, 2)).subplots()),
     )
 
 
