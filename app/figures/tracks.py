@@ -136,7 +136,7 @@ def motif_matches(found: Shown, sequence: Bases) -> Track:
         sequence: the bases that were scanned.
     """
     supports = found.supports or (None,) * len(found.places)
-    more = f"; {found.more:,} weaker not drawn" if found.more else ""
+    more = f", {found.more:,} more" if found.more else ""  # the Motifs panel says of them in full
     return {
         "id": "motif-matches",
         "kind": "features",

@@ -53,4 +53,4 @@ def test_a_match_that_the_model_ignores_is_pale_and_says_so() -> None:
         assert {feature["color"] for feature in features} == {colour}
     ignored = tracks.motif_matches(shown(found, np.zeros(600), 1.0), whole)
     assert "ignored by the model" in ignored["features"][0]["details"]["Model"]
-    assert "not drawn" in ignored["note"]
+    assert "more" in ignored["note"]
