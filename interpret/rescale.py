@@ -76,7 +76,7 @@ _ELEMENTWISE = {
 _READ = {
     *("size", "dim", "ndimension", "len", "numel", "nelement", "stride", "is_contiguous", "is_floating_point"),
     *("is_complex", "get_device", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor"),
-    *("zeros_like", "ones_like", "full_like", "empty_like", "repr", "format", "hash", "requires_grad_"),
+    *("zeros_like", "ones_like", "full_like", "empty_like", "repr", "format", "hash"),
 }
 _LIKE = {"to", "type_as", "expand_as", "view_as", "reshape_as"}  # the second signal says of what kind or shape, no more
 _POOLS = {"max_pool1d": F.max_pool1d_with_indices, "max_pool2d": F.max_pool2d_with_indices}
@@ -149,7 +149,7 @@ def _step(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = name[2:-2] if name.startswith("__") and name.endswith("__") else name
     signals = _signals((args, kwargs))
     if name in _READ or not signals or (name in _LIKE and not isinstance(args[0], Paired)):
-        return func(*args, **kwargs)
+        return func(*_of_sequence(args), **_of_sequence(kwargs))
     in_place = bool(kwargs.get("inplace")) or name.endswith("_")
     name = name.rstrip("_")
     if name in _QUOTIENTS and len(signals) == 1:
