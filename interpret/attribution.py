@@ -36,7 +36,7 @@ class Sums:
     def excess(self, sd: float) -> npt.NDArray[np.floating]:
         """float (windows,): |gap| as a multiple of what is allowed; NaN counts as too much."""
         allowed = RELATIVE_TOLERANCE * np.abs(self.differences) + ABSOLUTE_TOLERANCE * sd
-        return np.abs(self.gaps) / allowed
+        return (np.abs(self.gaps) / allowed).astype(np.float32)
 
 
 @dataclass(frozen=True)

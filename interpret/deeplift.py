@@ -32,8 +32,7 @@ class Multipliers:
     gradient: bool = True
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
-        per_call = max(1, batch // self.passes)
-        parts = [self._of(model, *both) for both in zip(rows[0].split(per_call), rows[1].split(per_call), strict=True)]
+        parts = [self._of(model, *both) for both in zip(rows[0].split(batch), rows[1].split(batch), strict=True)]
         return tuple(torch.cat(column) for column in zip(*parts, strict=True))
 
     def _of(self, model: Model, x: Tensor, reference: Tensor) -> tuple[Tensor, ...]:

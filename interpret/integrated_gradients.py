@@ -116,27 +116,28 @@ def _converged_gradients(
     """Mean gradients of every (window, reference), with the points of a window raised until it adds up; most points."""
     count, window = references.shape[1], x.shape[1:]
     gradients = np.empty((*references.shape[:2], values.shape[1], *window), dtype=np.float32)
-    todo, points, before = np.arange(len(x)), FIRST_POINTS, None
+    todo, points = np.arange(len(x)), FIRST_POINTS
+    excess = np.full(len(x), np.inf)
     while True:
         rows = (np.repeat(x[todo], count, axis=0), references[todo].reshape(-1, *window))
         (found,) = run(PathGradients(target, points), rows, progress)
         gradients[todo] = found.reshape(len(todo), count, *found.shape[1:])
         sums = from_references(x[todo], references[todo], gradients[todo], values[todo], ends[todo]).sums
-        excess = sums.excess(sd)  # type: ignore[union-attr]  # it promises to add up
-        todo = todo[~(excess <= 1)]
+        before, excess[todo] = excess[todo], np.nan_to_num(sums.excess(sd), nan=np.inf)  # type: ignore[union-attr]  # it adds up
+        missed = excess[todo] > 1
+        todo, before = todo[missed], before[missed]
         if not len(todo) or 2 * points > MOST_POINTS:
             return gradients, points
-        worst = float(np.nan_to_num(excess, nan=np.inf).max())
-        points = min(points * 2 ** _doublings(worst, before), MOST_POINTS)
-        before = worst
+        doublings = min(_doublings(*both) for both in zip(excess[todo], before, strict=True))
+        points = min(points * 2**doublings, MOST_POINTS)
 
 
-def _doublings(excess: float, before: float | None) -> int:
-    """How often to double the points, for a gap ``excess`` times too large that was ``before`` with half as many or fewer.
+def _doublings(excess: float, before: float) -> int:
+    """How often to double the points of a window, for a gap ``excess`` times too large that was ``before`` the last time.
 
     Along a smooth path the gap falls so fast that once is enough. Along one with many kinks it falls as points are added,
     and trying every number on the way would double the work.
     """
-    if before is None or before > 3 * excess:
+    if before > 3 * excess or not math.isfinite(before):
         return 1
-    return min(8, max(1, math.ceil(math.log2(excess)))) if math.isfinite(excess) else 8
+    return max(1, math.ceil(math.log2(excess)))

@@ -76,7 +76,7 @@ _ELEMENTWISE = {
 _READ = {
     *("size", "dim", "ndimension", "len", "numel", "nelement", "stride", "is_contiguous", "is_floating_point"),
     *("is_complex", "get_device", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor"),
-    *("zeros_like", "ones_like", "full_like", "empty_like", "repr", "format", "hash", "requires_grad_"),
+    *("zeros_like", "ones_like", "full_like", "empty_like", "repr", "format", "hash"),
 }
 _LIKE = {"to", "type_as", "expand_as", "view_as", "reshape_as"}  # the second signal says of what kind or shape, no more
 _POOLS = {"max_pool1d": F.max_pool1d_with_indices, "max_pool2d": F.max_pool2d_with_indices}
@@ -149,7 +149,7 @@ def _step(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = name[2:-2] if name.startswith("__") and name.endswith("__") else name
     signals = _signals((args, kwargs))
     if name in _READ or not signals or (name in _LIKE and not isinstance(args[0], Paired)):
-        return func(*args, **kwargs)
+        return func(*_of_sequence(args), **_of_sequence(kwargs))
     in_place = bool(kwargs.get("inplace")) or name.endswith("_")
     name = name.rstrip("_")
     if name in _QUOTIENTS and len(signals) == 1:
@@ -195,7 +195,7 @@ def _ruled(signal: Tensor, answer: Tensor, back: Back) -> Tensor:
 
 def _linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The same for both; torch's own gradient is the rule."""
-    answer = func(*args, **kwargs)
+    answer = func(*_of_sequence(args), **_of_sequence(kwargs))
     if not isinstance(answer, (Tensor, tuple, list)):
         return answer  # a property that is no signal, such as the shape
     with torch.no_grad():
@@ -213,18 +213,23 @@ def _elementwise(
     """The slope between reference and sequence; where they hardly differ, the derivative at the sequence."""
 
     def applied(numbers: Tensor) -> Tensor:
+        numbers = numbers.clone() if in_place else numbers
         return func(*_replaced(args, signal, numbers), **_replaced(kwargs, signal, numbers))
 
     plain = signal.as_subclass(Tensor)
-    with torch.enable_grad():
-        here = plain.detach().clone().requires_grad_()
-        answer = applied(here.clone() if in_place else here)
-        (derivative,) = torch.autograd.grad(answer.sum(), here)
     with torch.no_grad():
-        answer, reference = answer.detach(), applied(signal.reference.clone() if in_place else signal.reference)
+        here = plain.detach()
+        answer, reference = applied(here), applied(signal.reference)
         if answer.shape != plain.shape:
             raise NotCovered(_unknown(func.__name__))
-        slope = _slope(answer - reference, here.detach() - signal.reference, derivative)
+        change = here - signal.reference
+        still = change.abs() < LEAST_CHANGE
+        slope = (answer - reference).div_(change)
+    if still.any():
+        with torch.enable_grad():
+            letters = here.clone().requires_grad_()
+            (derivative,) = torch.autograd.grad(applied(letters).sum(), letters)
+        slope = torch.where(still, derivative, slope)
     found = _ruled(plain, answer, lambda given: given * slope)
     if not in_place:
         return pair(found, reference)
@@ -330,6 +335,11 @@ def _signals(value: Any) -> list[Paired]:
     if isinstance(value, dict):
         value = tuple(value.values())
     return [found for part in value for found in _signals(part)] if isinstance(value, (tuple, list)) else []
+
+
+def _of_sequence(value: Any) -> Any:
+    """The arguments of a step as they are for the sequence alone."""
+    return _mapped(value, lambda signal: signal.as_subclass(Tensor))
 
 
 def _of_reference(value: Any) -> Any:

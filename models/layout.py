@@ -37,6 +37,10 @@ class ChannelsTogether(TorchFunctionMode):
         """Every step of a network comes by here."""
         kwargs = kwargs or {}
         name = func.__name__
+        own = next((kind for kind in types if kind not in (Tensor, nn.Parameter)), None)
+        if own is not None:  # a signal with a mind of its own: what it makes of the step comes by here again
+            with self:
+                return own.__torch_function__(func, types, args, kwargs)
         if name == "__get__":
             return func(*args, **kwargs)
         if name == "conv1d" and (answer := _convolution(*args, **kwargs)) is not None:

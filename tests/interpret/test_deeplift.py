@@ -19,6 +19,7 @@ from interpret.references import reference_windows
 from interpret.rescale import pair, parted
 from models import registry
 from models.core import Target
+from models.layout import ChannelsTogether
 from tests.interpret.test_methods import explain as letters_of
 from tests.networks_deeplift import (
     Attending,
@@ -240,6 +241,18 @@ def test_sessions_that_explain_one_shared_model_at_once_do_not_disturb_each_othe
     with ThreadPoolExecutor(4) as threads:
         together = list(threads.map(lambda task: alone(*task), tasks))
     assert all(torch.equal(*both) for both in zip(expected, together, strict=True))
+
+
+@pytest.mark.parametrize("kind", SAME_AS_PEER)
+def test_numbers_are_the_same_with_channels_together(kind):
+    model, x = one_network(seeded(kind)), torch.from_numpy(some_windows(5))
+    usual = Multipliers(Target("one"))(model, 4, x, x.flip(2))[0]
+    with ChannelsTogether() as layout:
+        other = Multipliers(Target("one"))(model, 4, x, x.flip(2))[0]
+    assert layout.convolutions > 0
+    assert torch.allclose(usual, other, atol=1e-4)
+    with ChannelsTogether(), pytest.raises(UserError, match="a recurrent layer"):
+        Multipliers(Target("one"))(one_network(seeded(Remembering)), 4, x, x.flip(2))
 
 
 def test_nothing_is_left_on_the_model():

@@ -10,6 +10,7 @@ from captum.attr import IntegratedGradients
 from genome.locus import Locus
 from genome.sequence import Sequence
 from interpret.integrated_gradients import PathGradients, _doublings
+from interpret.integrated_gradients import explain as explain_windows
 from interpret.methods import attribute
 from interpret.references import BASELINES, reference_windows
 from models.core import Model, Target
@@ -157,7 +158,26 @@ def test_the_letters_of_a_base_do_not_depend_on_where_the_screen_was_moved_to():
 
 
 def test_points_are_raised_as_fast_as_the_gap_asks():
-    assert [_doublings(excess, None) for excess in (1.1, 5, 100)] == [1, 1, 1]
+    assert [_doublings(excess, float("inf")) for excess in (1.1, 5, 100, float("inf"))] == [1, 1, 1, 1]
     assert _doublings(1.2, 20) == 1  # a smooth path
     assert _doublings(7.5, 15) == 3  # a path with kinks: eight times as many
-    assert _doublings(float("inf"), float("inf")) == 8
+
+
+def test_a_window_takes_no_more_points_because_another_needs_them():
+    model = toy_model(Curved)
+    calls = []
+
+    def run(function, rows, progress=None):
+        calls.append((getattr(function, "points", 0), len(rows[0])))
+        if getattr(function, "points", 256) < 256:  # the second window never adds up
+            (found,) = toy_engine(model).run(model.spec.model_id, function, rows)
+            found[-1] += 1
+            return (found,)
+        return toy_engine(model).run(model.spec.model_id, function, rows)
+
+    bases = np.random.default_rng(0).integers(0, 4, (2, WINDOW))
+    x = np.eye(4, dtype=np.float32)[bases].transpose(0, 2, 1).copy()
+    found = explain_windows(run, x, model.spec, Target("one"), "zeros", 0, None)
+    assert calls == [(0, 2), (0, 2), (8, 2), (16, 1), (256, 1)]
+    assert found.points == 256
+    assert found.sums.met(1.0).all()
