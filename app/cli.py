@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # imported where they are needed, so that --help answers at o
     from models.core import ModelSpec
 
 # Written out so that --help answers at once; a test compares them with interpret.methods.
-METHOD_NAMES = ("ig", "gradient")
+METHOD_NAMES = ("ig", "gradient", "deeplift")
 BASELINE_NAMES = ("uniform", "zeros", "shuffled")
 
 

@@ -25,7 +25,7 @@ from genome.home import folder, home, replaced
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
 from genome.source import Genome, MemoryGenome
-from interpret import background, integrated_gradients, methods, scan
+from interpret import background, methods, scan
 from interpret.attribution import Attribution
 from interpret.background import Rank
 from interpret.effects import Effect, effect, window_activity
@@ -373,7 +373,6 @@ def runner(spec: ModelSpec, asker: Asker) -> Runner:
 
 
 def _warm() -> None:
-    integrated_gradients.warm()
     warm_motifs()
     scan.warm()
     for spec in registry.specs():

@@ -119,7 +119,7 @@ def _compared(view: View, asker: Asker, *, thorough: bool) -> Agreement:
     others: list[Attribution] = []
     left_out: list[tuple[str, str]] = []
     for name, method in METHODS.items():
-        other = replace(view, method=name, baseline=method.baselines[0])
+        other = view.with_method(name)
         if name == view.method:
             continue
         seconds = _method_seconds(other, spec, method)

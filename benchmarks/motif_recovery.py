@@ -84,7 +84,7 @@ def explain(codes: Codes, run: Runner, track: str) -> tuple[Float, Float]:
         track's unit, uniform reference, a fixed number of points.
     """
     one_hot = encoded(codes)
-    gradients, _, _ = run(PathGradients(Target(track), POINTS), (one_hot, np.full_like(one_hot, 0.25)), None)
+    (gradients,) = run(PathGradients(Target(track), POINTS), (one_hot, np.full_like(one_hot, 0.25)), None)
     mean = np.asarray(gradients).mean(axis=1)
     hypothetical = mean - mean.mean(axis=1, keepdims=True)
     return (hypothetical * one_hot).sum(axis=1), hypothetical

@@ -129,6 +129,26 @@ class Attribution:
         return self.members.std(axis=0, ddof=1)
 
 
+def from_references(
+    x: Float, references: Float, multipliers: Float, values: Float, ends: Float, *, points: int = 0
+) -> Explained:
+    """Contributions to a change from references: the mean over them of sum_b m_b (e_i - reference_b), 0 at N.
+
+    Args:
+        x: float32 (windows, 4, window), one-hot.
+        references: float32 (windows, references, 4, window).
+        multipliers: float32 (windows, references, components, 4, window), m: change of the scalar with each base.
+        values: float32 (windows, components), f(x).
+        ends: float32 (windows, references, components), f(reference).
+        points: most points on a path, where there is one.
+    """
+    centred = multipliers - (references[:, :, None] * multipliers).sum(3, keepdims=True)
+    contributions = (centred.mean(1) * x.sum(axis=1)[:, None, None]).astype(np.float32)
+    differences = values.mean(1) - ends.mean((1, 2))
+    sums = ((x[:, None] - references)[:, :, None] * multipliers).sum((3, 4), dtype=np.float64).mean((1, 2))
+    return Explained(contributions, Sums(differences, (sums - differences).astype(np.float32)), points=points)
+
+
 def together(
     explained: Explained,
     sequence: Sequence,

@@ -38,7 +38,7 @@ HOW = {
         "to add up has no such check."
     ),
     "Methods": (
-        "Other methods of attribution are asked about the same locus, each with its usual reference, where they cover this "
+        "Other methods of attribution are asked about the same locus, with the same reference where they know it, if they cover this "
         "network and take no more than about a second. The number is Spearman's rank correlation of the contributions "
         f"of all bases with those shown, the median over the methods: good from {METHODS_GOOD}, bad below {METHODS_BAD}. "
         "Between integrated gradients and gradient x input it is 0.89 in the median CTCF peak that was not trained "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret import gradient, integrated_gradients
+from interpret import deeplift, gradient, integrated_gradients
 from interpret.attribution import Attribution, Explained, Float, together
 from interpret.references import BASELINES, N_SHUFFLES
 from models.core import ModelSpec, Target
@@ -72,6 +72,16 @@ METHODS: dict[str, Method] = {
         "How steeply the prediction rises with each base, here and now; what the network has saturated is not seen.",
         "Simonyan, Vedaldi and Zisserman 2013; corrected as in Majdandzic, Rajesh and Koo 2023",
         passes=lambda length: 1,  # noqa: ARG005
+    ),
+    "deeplift": Method(
+        "DeepLIFT/SHAP",
+        "DeepLIFT",
+        ("shuffled", "uniform", "zeros"),
+        deeplift.explain,
+        True,
+        "Hands the change from shuffled DNA back through the network, each step in proportion to its signals.",
+        "Shrikumar, Greenside and Kundaje 2017; Lundberg and Lee 2017",
+        passes=lambda length: 2 * N_SHUFFLES,  # noqa: ARG005
     ),
 }
 

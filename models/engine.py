@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -21,6 +21,10 @@ from torch import Tensor
 
 from genome.errors import UserError
 from models.core import Model
+from models.layout import laid_out
+from models.pace import Pace as Pace
+from models.pace import free
+from models.pace import measure_pace as measure_pace
 from models.threads import threads_for
 
 Array = npt.NDArray[Any]
@@ -28,8 +32,6 @@ Progress = Callable[[float], None]
 Priority = Literal["interactive", "batch"]
 
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
-_BATCH_CANDIDATES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
-_MOST_BATCH_BYTES = 32_000_000  # letters of one batch: eight windows of 196,608 bp, hundreds of 2,114 bp
 _POLL_SECONDS = 0.03
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
 
@@ -78,14 +80,6 @@ class Request:
     def count(self) -> int:
         """Rows in all."""
         return len(self.rows[0])
-
-
-@dataclass(frozen=True)
-class Pace:
-    """What was measured of a model on this device: rows per batch, and seconds for one row."""
-
-    batch: int
-    row_seconds: float
 
 
 def choose_device() -> torch.device:
@@ -288,27 +282,27 @@ class Engine:
         key = (first.model_id, first.function.gradient)
         known = self._paces[key]
         observed = seconds / (rows * max(1, first.function.passes))
-        self._paces[key] = Pace(known.batch, (known.row_seconds + observed) / 2)
+        self._paces[key] = replace(known, row_seconds=(known.row_seconds + observed) / 2)
 
     def _fitting(self, first: Request, pace: Pace, columns: list[Array]) -> tuple[Array, ...]:
         """Computes the rows; out of memory, the batch is halved, and the smaller one remembered."""
         batch = pace.batch
         while True:
             try:
-                return self._call(first, batch, columns)
+                return self._call(first, batch, columns, together=pace.together)
             except torch.OutOfMemoryError as error:
                 if batch == 1:
                     raise UserError(
                         "One window of this model does not fit the device's memory; use a smaller model or the CPU."
                     ) from error
                 batch //= 2
-                self._paces[first.model_id, first.function.gradient] = Pace(batch, pace.row_seconds)
-                _free(self.device)
+                self._paces[first.model_id, first.function.gradient] = replace(pace, batch=batch)
+                free(self.device)
 
-    def _call(self, first: Request, batch: int, columns: list[Array]) -> tuple[Array, ...]:
+    def _call(self, first: Request, batch: int, columns: list[Array], *, together: bool) -> tuple[Array, ...]:
         model = self.model(first.model_id)
         tensors = [torch.from_numpy(np.ascontiguousarray(column)).to(self.device) for column in columns]
-        with torch.set_grad_enabled(first.function.gradient), threads_for(model, self.device):
+        with torch.set_grad_enabled(first.function.gradient), threads_for(model, self.device), laid_out(together):
             answer = first.function(model, batch, *tensors)
         return tuple(part.detach().cpu().numpy() for part in answer)
 
@@ -326,61 +320,6 @@ def _room(pace: Pace, function: Function) -> int:
     return max(1, int(SLICE_SECONDS / (pace.row_seconds * passes)) // batch) * batch
 
 
-def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds: float = 0.4) -> Pace:
-    """Times the whole ensemble at growing batch sizes and keeps the largest that is about as fast per row as any.
-
-    Every size is timed at least twice, in rounds, and its best time counts: a busy moment must not decide. Sizes whose
-    turn would take more than a quarter of ``seconds``, or that do not fit the memory, are left out. Among those within
-    15 % of the fastest the largest wins, because each batch also costs a little by itself. A window that alone takes
-    longer than ``seconds`` (some hundred thousand bp) is passed through once and asked one at a time.
-    """
-    try:
-        first = _time_pass(model, _random_windows(1, model, device), gradient=gradient)  # sets things up as well
-    except torch.OutOfMemoryError:
-        _free(device)
-        first = 0.0  # it is told below
-    if first > seconds:
-        return Pace(1, first)
-    best: dict[int, float] = {}
-    until = time.perf_counter() + seconds
-    rounds = 0
-    while rounds < 2 or (time.perf_counter() < until and rounds < 10):
-        for batch in _BATCH_CANDIDATES:
-            fastest = min(best.values(), default=0.0)
-            too_long = best and batch > max(best) and batch * fastest > seconds / 4
-            if too_long or (batch > 1 and 16 * batch * model.spec.input_length > _MOST_BATCH_BYTES):
-                break
-            try:
-                row_seconds = _time_pass(model, _random_windows(batch, model, device), gradient=gradient) / batch
-            except torch.OutOfMemoryError:
-                _free(device)
-                break
-            best[batch] = min(row_seconds, best.get(batch, row_seconds))
-        rounds += 1
-    if not best:
-        raise UserError("One window of this model does not fit the device's memory; use a smaller model or the CPU.")
-    fastest = min(best.values())
-    chosen = max(batch for batch, row_seconds in best.items() if row_seconds <= 1.15 * fastest)
-    return Pace(chosen, best[chosen])
-
-
-def _random_windows(batch: int, model: Model, device: torch.device) -> Tensor:
-    bases = torch.randint(0, 4, (batch, model.spec.input_length), generator=torch.Generator().manual_seed(0))
-    return (bases[:, None] == torch.arange(4)[:, None]).float().to(device)
-
-
-def _time_pass(model: Model, x: Tensor, *, gradient: bool) -> float:
-    start = time.perf_counter()
-    with torch.set_grad_enabled(gradient), threads_for(model, x.device):
-        x = x.clone().requires_grad_(gradient)
-        y = model(x)
-        if gradient:
-            torch.autograd.grad(y.sum(), x)
-    if x.device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start
-
-
 def _keep_freed_memory() -> None:
     """Lets glibc keep what a pass frees for the next one; elsewhere nothing is changed.
 
@@ -392,8 +331,3 @@ def _keep_freed_memory() -> None:
     mallopt = ctypes.CDLL(None).mallopt
     mallopt(_M_MMAP_THRESHOLD, 1 << 30)
     mallopt(_M_TRIM_THRESHOLD, 1 << 29)
-
-
-def _free(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

@@ -184,7 +184,7 @@ def test_giving_up_leaves_nothing_wrong_behind(monkeypatch):
     engine._paces[CURVED.spec.model_id, False] = Pace(1, 10.0)  # one window per slice
     slow = engine._call
 
-    def slowly(*arguments):
+    def slowly(*arguments, **_):
         threading.Event().wait(0.02)
         return slow(*arguments)
 

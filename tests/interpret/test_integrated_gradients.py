@@ -9,8 +9,9 @@ from captum.attr import IntegratedGradients
 
 from genome.locus import Locus
 from genome.sequence import Sequence
+from interpret.integrated_gradients import PathGradients
 from interpret.methods import attribute
-from interpret.references import BASELINES
+from interpret.references import BASELINES, reference_windows
 from models.core import Model, Target
 from tests.toy_models import WINDOW, Curved, Linear, random_bases, toy_engine, toy_model
 
@@ -65,6 +66,22 @@ def test_a_window_equals_captums_own_result_with_the_same_points():
     explainer = IntegratedGradients(lambda y: model(y)[:, 0].mean(1))
     peer = explainer.attribute(x, baselines=0, n_steps=found.points, method="gausslegendre").detach().numpy()[0]
     assert np.allclose(found.values, peer.sum(0), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("points", [8, 16])
+@pytest.mark.parametrize("batch", [1, 5, 64])
+def test_gradients_along_a_path_equal_captums_own_whatever_the_batch(points, batch):
+    model = toy_model(Curved, strand_rule="average")
+    bases = np.random.default_rng(0).integers(0, 4, (3, WINDOW))
+    x = torch.from_numpy(np.eye(4, dtype=np.float32)[bases].transpose(0, 2, 1).copy())
+    reference = torch.from_numpy(reference_windows(x.numpy(), "shuffled", seed=0)[:, 4])
+    (ours,) = PathGradients(Target("one"), points)(model, batch, x, reference)
+    for index, component in enumerate(model.components):
+        explainer = IntegratedGradients(
+            lambda y, component=component: model.component(y, *component)[:, 0].mean(1), multiply_by_inputs=False
+        )
+        peer = explainer.attribute(x, baselines=reference, n_steps=points, method="gausslegendre")
+        assert torch.allclose(ours[:, index], peer.float(), atol=1e-6)
 
 
 def test_a_long_locus_of_an_additive_model_keeps_the_size_of_each_element():

@@ -9,8 +9,8 @@ from app.cli import BASELINE_NAMES, METHOD_NAMES
 from genome.locus import Locus
 from genome.sequence import Sequence
 from interpret.methods import BASELINE_WORDS, METHODS, attribute, in_words
-from models.core import Target
-from tests.toy_models import WINDOW, Curved, Linear, random_bases, toy_engine, toy_model
+from models.core import Model, Target
+from tests.toy_models import WINDOW, Curved, Linear, random_bases, toy_engine, toy_model, toy_spec
 
 FLANK = 2 * WINDOW
 EVERY = [(method, baseline) for method in METHODS for baseline in METHODS[method].baselines]
@@ -38,6 +38,20 @@ def test_members_and_strands_are_parts_of_what_is_shown(method, baseline):
     assert np.allclose(found.members.mean(0), found.values, atol=1e-6)
     assert np.allclose(found.strands.mean(0), found.values, atol=1e-6)
     assert np.allclose((found.hypothetical * found.sequence.one_hot()).sum(0), found.values, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_spread_of_a_letter_is_the_standard_deviation_of_the_members_letters(method):
+    ensemble = toy_model(Curved, n_members=3, strand_rule="average")
+    found = explain(ensemble, WINDOW, method=method)
+    alone = []
+    for member in ensemble.members:
+        spec = toy_spec("alone", strand_rule="average")
+        alone.append(explain(Model(spec, [member]), WINDOW, method=method).values)
+    assert np.allclose(found.members, alone, atol=1e-6)
+    assert np.allclose(found.spread, np.std(alone, axis=0, ddof=1), atol=1e-6)
+    assert found.spread.max() > 1e-3
+    assert not explain(toy_model(Curved), WINDOW, method=method).spread.any()
 
 
 @pytest.mark.parametrize(("method", "baseline"), EVERY)

@@ -240,6 +240,8 @@ def test_only_the_engine_calls_a_model():
         "models/core.py",
         "models/predict.py",
         "interpret/integrated_gradients.py",
+        "interpret/gradient.py",
+        "interpret/deeplift.py",
         "models/train.py",
         "models/held_out.py",
         "models/footprint.py",

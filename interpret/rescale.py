@@ -1,0 +1,351 @@
+"""A sequence and its reference on their way through a network together: the rescale rule of DeepLIFT.
+
+Shrikumar, Greenside, Kundaje 2017 (arXiv 1704.02685). The change of the answer is handed back, layer by layer, in proportion
+to the change of each signal. A signal of the sequence carries the same signal of the reference with it (``Paired``);
+nothing is put on the network, so any number of sessions may explain one model at once. A step of the network is known
+to be linear, or has a rule, or the network is refused with a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from genome.errors import UserError
+
+LEAST_CHANGE = 1e-6  # of a signal; below it the slope is the derivative, for the quotient of two such numbers is noise
+
+# Steps by the name of the function that torch is asked for, without the underscores of operators.
+# Linear whatever is given.
+_SUMS = {"add", "radd", "iadd", "sub", "rsub", "isub", "subtract", "cat", "concat", "concatenate", "stack"}
+# Linear in each signal as long as the others are constant.
+_PRODUCTS = {
+    *(
+        "mul",
+        "rmul",
+        "imul",
+        "multiply",
+        "matmul",
+        "rmatmul",
+        "mm",
+        "bmm",
+        "mv",
+        "einsum",
+        "tensordot",
+        "addmm",
+        "baddbmm",
+    ),
+    *("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "bilinear"),
+}
+_QUOTIENTS = {"div", "truediv", "itruediv", "divide", "true_divide"}
+# Linear in the one signal that they are given.
+_LINEAR = {
+    *("mean", "sum", "cumsum", "diff", "neg", "pos", "positive", "negative", "nanmean"),
+    *("avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "pad"),
+    *("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"),
+    *(
+        "flatten",
+        "unflatten",
+        "reshape",
+        "reshape_as",
+        "view",
+        "view_as",
+        "transpose",
+        "t",
+        "permute",
+        "movedim",
+        "swapaxes",
+    ),
+    *("squeeze", "unsqueeze", "flip", "roll", "expand", "expand_as", "repeat", "repeat_interleave", "tile"),
+    *("getitem", "narrow", "select", "index_select", "take_along_dim", "gather", "unfold", "diagonal"),
+    *("split", "chunk", "tensor_split", "unbind", "contiguous", "clone", "detach", "to", "type_as", "float", "get"),
+}
+# One number in, one number out.
+_ELEMENTWISE = {
+    *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus"),
+    *("sigmoid", "logsigmoid", "log_sigmoid", "hardsigmoid", "hardswish", "hardtanh", "hardshrink", "softshrink"),
+    *("tanh", "tanhshrink", "softsign", "threshold", "clamp", "clamp_min", "clamp_max", "clip", "abs", "absolute"),
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "square", "pow", "rpow", "reciprocal"),
+    *("rtruediv", "rdiv", "sin", "cos", "atan", "arctan", "sinh", "cosh", "asinh", "arcsinh", "erf"),
+}
+# What is only read off a signal: its size, its kind of number.
+_READ = {
+    *("size", "dim", "ndimension", "len", "numel", "nelement", "stride", "is_contiguous", "is_floating_point"),
+    *("is_complex", "get_device", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor"),
+    *("zeros_like", "ones_like", "full_like", "empty_like", "repr", "format", "hash", "requires_grad_"),
+}
+_LIKE = {"to", "type_as", "expand_as", "view_as", "reshape_as"}  # the second signal says of what kind or shape, no more
+_POOLS = {"max_pool1d": F.max_pool1d_with_indices, "max_pool2d": F.max_pool2d_with_indices}
+_REASONS = {
+    "lstm": "it reads the sequence step by step (a recurrent layer)",
+    "gru": "it reads the sequence step by step (a recurrent layer)",
+    "rnn_tanh": "it reads the sequence step by step (a recurrent layer)",
+    "rnn_relu": "it reads the sequence step by step (a recurrent layer)",
+    "scaled_dot_product_attention": "it weighs places by one another (attention)",
+    "multi_head_attention_forward": "it weighs places by one another (attention)",
+    "logsumexp": "it takes the log of a sum of exponentials",
+    "layer_norm": "it divides signals by their own spread (layer normalisation)",
+    "group_norm": "it divides signals by their own spread (group normalisation)",
+    "instance_norm": "it divides signals by their own spread (instance normalisation)",
+}
+_GATE = "it multiplies two signals that both depend on the sequence (a gate)"
+
+Function = Callable[..., Any]
+Back = Callable[[Tensor], Tensor]
+
+
+class NotCovered(UserError):
+    """The rule does not cover a step of the network."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"DeepLIFT does not cover this network: {why}; use integrated gradients.")
+
+
+class Paired(Tensor):
+    """A signal of the sequence, with what the same signal is for its reference.
+
+    Attributes:
+        reference: of the same shape; no gradient goes through it.
+    """
+
+    reference: Tensor
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Every step of a network comes by here."""
+        with torch._C.DisableTorchFunctionSubclass():
+            return _step(func, args, dict(kwargs or {}))
+
+
+def pair(signal: Tensor, reference: Tensor) -> Paired:
+    """A signal that carries its reference with it."""
+    with torch._C.DisableTorchFunctionSubclass():
+        paired = signal.as_subclass(Paired)
+    paired.reference = reference
+    return paired
+
+
+def parted(paired: Tensor) -> tuple[Tensor, Tensor]:
+    """The signal, through which contributions are handed back, and that of the reference.
+
+    Raises:
+        NotCovered: when the answer is no signal of the sequence.
+    """
+    if not isinstance(paired, Paired):
+        raise NotCovered("its answer does not depend on the sequence")
+    with torch._C.DisableTorchFunctionSubclass():
+        return paired.as_subclass(Tensor), paired.reference
+
+
+def _step(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """One step of the network, for the sequence and for the reference."""
+    name = func.__name__
+    name = name[2:-2] if name.startswith("__") and name.endswith("__") else name
+    signals = _signals((args, kwargs))
+    if name in _READ or not signals or (name in _LIKE and not isinstance(args[0], Paired)):
+        return func(*args, **kwargs)
+    in_place = bool(kwargs.get("inplace")) or name.endswith("_")
+    name = name.rstrip("_")
+    if name in _QUOTIENTS and len(signals) == 1:
+        name = "mul" if isinstance(args[0], Paired) else "reciprocal"
+    if (name in _PRODUCTS or name in _QUOTIENTS) and len(signals) > 1:
+        raise NotCovered(_GATE)
+    if name == "batch_norm" and _in_training(args, kwargs):
+        raise NotCovered("it normalises each sequence by the others")
+    if name in _SUMS or name in _PRODUCTS or name in _LINEAR:
+        return _linear(func, args, kwargs)
+    if len(signals) == 1:
+        if name in _ELEMENTWISE:
+            return _elementwise(func, args, kwargs, signals[0], in_place=in_place)
+        if name in _POOLS:
+            return _pooled(_POOLS[name], args, kwargs, signals[0])
+        if name in ("amax", "max"):
+            return _largest(name, signals[0], *args[1:], **kwargs)
+        if name == "softmax":
+            return _softmax(signals[0], *args[1:], **kwargs)
+    raise NotCovered(_REASONS.get(name, _unknown(func.__name__)))
+
+
+def _unknown(name: str) -> str:
+    return f"it takes a step that has no rule (“{name}”)"
+
+
+class _Rule(torch.autograd.Function):
+    """A step whose answer is known, with a rule for what is handed back."""
+
+    @staticmethod
+    def forward(ctx: Any, signal: Tensor, answer: list[Tensor], back: Back) -> Tensor:  # noqa: ARG004
+        ctx.back = back
+        return answer[0]  # in a list: no input of the step, so that the network may go on to change it in place
+
+    @staticmethod
+    def backward(ctx: Any, *given: Any) -> tuple[Tensor | None, ...]:
+        return ctx.back(given[0]), None, None
+
+
+def _ruled(signal: Tensor, answer: Tensor, back: Back) -> Tensor:
+    return _Rule.apply(signal, [answer], back)  # type: ignore[no-untyped-call]
+
+
+def _linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The same for both; torch's own gradient is the rule."""
+    answer = func(*args, **kwargs)
+    if not isinstance(answer, (Tensor, tuple, list)):
+        return answer  # a property that is no signal, such as the shape
+    with torch.no_grad():
+        reference = func(*_of_reference(args), **_of_reference(kwargs))
+    if isinstance(answer, Tensor):
+        return pair(answer, reference)
+    if not all(isinstance(part, Tensor) for part in answer):
+        return answer
+    return tuple(pair(*both) for both in zip(answer, reference, strict=True))
+
+
+def _elementwise(
+    func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired, *, in_place: bool
+) -> Paired:
+    """The slope between reference and sequence; where they hardly differ, the derivative at the sequence."""
+
+    def applied(numbers: Tensor) -> Tensor:
+        return func(*_replaced(args, signal, numbers), **_replaced(kwargs, signal, numbers))
+
+    plain = signal.as_subclass(Tensor)
+    with torch.enable_grad():
+        here = plain.detach().clone().requires_grad_()
+        answer = applied(here.clone() if in_place else here)
+        (derivative,) = torch.autograd.grad(answer.sum(), here)
+    with torch.no_grad():
+        answer, reference = answer.detach(), applied(signal.reference.clone() if in_place else signal.reference)
+        if answer.shape != plain.shape:
+            raise NotCovered(_unknown(func.__name__))
+        slope = _slope(answer - reference, here.detach() - signal.reference, derivative)
+    found = _ruled(plain, answer, lambda given: given * slope)
+    if not in_place:
+        return pair(found, reference)
+    plain.copy_(found)
+    with torch.no_grad():
+        signal.reference.copy_(reference)
+    return signal
+
+
+def _pooled(with_indices: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired) -> Paired:
+    """Maximum over neighbouring positions, each named by its place among all: (n, channels, positions...)."""
+    kwargs.pop("return_indices", None)
+    plain = signal.as_subclass(Tensor)
+    with torch.no_grad():
+        top, winner = with_indices(plain, *args[1:], **kwargs)
+        reference_top, other = with_indices(signal.reference, *args[1:], **kwargs)
+    flat = (part.flatten(2) for part in (plain, signal.reference, top, reference_top, winner, other))
+    back = _to_winners(*flat, dim=2)
+    return pair(_ruled(plain, top, lambda given: back(given.flatten(2)).view_as(plain)), reference_top)
+
+
+def _largest(name: str, signal: Paired, dim: Any = None, keepdim: bool = False) -> Any:
+    """Maximum along one axis."""
+    if isinstance(dim, (tuple, list)) and len(dim) == 1:
+        dim = dim[0]
+    if not isinstance(dim, int):
+        raise NotCovered("it takes the maximum over several axes at once")
+    plain = signal.as_subclass(Tensor)
+    with torch.no_grad():
+        top, winner = plain.max(dim, keepdim=True)
+        reference_top, other = signal.reference.max(dim, keepdim=True)
+    back = _to_winners(plain, signal.reference, top, reference_top, winner, other, dim=dim)
+    found = _ruled(plain, top, back)
+    if not keepdim:
+        found, reference_top, winner = found.squeeze(dim), reference_top.squeeze(dim), winner.squeeze(dim)
+    shown = pair(found, reference_top)
+    return shown if name == "amax" else torch.return_types.max((shown, winner))
+
+
+def _to_winners(
+    signal: Tensor, reference: Tensor, top: Tensor, reference_top: Tensor, winner: Tensor, other: Tensor, *, dim: int
+) -> Back:
+    """What a maximum hands back: its rise to the position that wins here, its fall to the one that won there.
+
+    Args:
+        signal, reference: what the maximum was taken of.
+        top, reference_top: the maxima.
+        winner, other: where they stand along ``dim``, here and there.
+        dim: the axis.
+    """
+    change = signal.detach() - reference
+    still = change == 0
+    higher = torch.maximum(top, reference_top)
+    rise, fall = higher - reference_top, top - higher
+
+    def back(given: Tensor) -> Tensor:
+        def put(values: Tensor, where: Tensor) -> Tensor:
+            return torch.zeros_like(change).scatter_add(dim, where, values)
+
+        routed = put(given * rise, winner) + put(given * fall, other)
+        return torch.where(still, put(given, winner), routed / change.masked_fill(still, 1))
+
+    return back
+
+
+def _softmax(signal: Paired, dim: int | None = None, *_: Any, **__: Any) -> Paired:
+    """exp, sum, reciprocal and product, each by its own slope, as in tangermeme; products by log ratios."""
+    if dim is None:
+        raise NotCovered("its softmax does not say along which axis")
+    with torch.no_grad():
+        here, there = signal.as_subclass(Tensor).detach(), signal.reference
+        top = torch.maximum(here.amax(dim, keepdim=True), there.amax(dim, keepdim=True))
+        a, a0 = (here - top).exp(), (there - top).exp()
+        v, v0 = (part.sum(dim, keepdim=True).clamp_min(torch.finfo(a.dtype).tiny).reciprocal() for part in (a, a0))
+        y, y0 = a * v, a0 * v0
+        change = here - there
+        log_v = v.log() - v0.log()
+        exp_slope = _slope(a - a0, change, a0)
+        y_slope = _slope(y - y0, change + log_v, y0)
+        v_slope = y_slope * _slope(log_v, v - v0, v0.reciprocal())
+
+    def back(given: Tensor) -> Tensor:
+        return given * y_slope - exp_slope * (given * v_slope * v * v0).sum(dim, keepdim=True)
+
+    return pair(_ruled(signal.as_subclass(Tensor), y, back), y0)
+
+
+def _slope(rise: Tensor, run: Tensor, otherwise: Tensor) -> Tensor:
+    """rise / run, or the derivative where there is no run to speak of."""
+    still = run.abs() < LEAST_CHANGE
+    return torch.where(still, otherwise, rise / run.masked_fill(still, 1))
+
+
+def _in_training(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether ``F.batch_norm`` is asked for the statistics of the batch."""
+    return bool(kwargs.get("training", args[5] if len(args) > 5 else False))
+
+
+def _signals(value: Any) -> list[Paired]:
+    """Every signal of the sequence among the arguments of a step."""
+    if isinstance(value, Paired):
+        return [value]
+    if isinstance(value, dict):
+        value = tuple(value.values())
+    return [found for part in value for found in _signals(part)] if isinstance(value, (tuple, list)) else []
+
+
+def _of_reference(value: Any) -> Any:
+    """The same arguments as they are for the reference."""
+    return _mapped(value, lambda signal: signal.reference)
+
+
+def _replaced(value: Any, signal: Paired, by: Tensor) -> Any:
+    return _mapped(value, lambda found: by if found is signal else found)
+
+
+def _mapped(value: Any, change: Callable[[Paired], Tensor]) -> Any:
+    if isinstance(value, Paired):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _mapped(part, change) for key, part in value.items()}
+    if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
+        return type(value)([_mapped(part, change) for part in value])
+    return value
