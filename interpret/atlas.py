@@ -238,9 +238,22 @@ def make(
     return patterns(found, sd=spec.tracks[spec.track_index(target.track)].sd, progress=beyond)
 
 
-def meme(atlas: Atlas) -> str:
-    """The patterns' base frequencies as a MEME motif file (version 4), for any other motif tool."""
-    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
+def meme(atlas: Atlas, *, about: str = "") -> str:
+    """The patterns' base frequencies as a MEME motif file (version 4), for any other motif tool.
+
+    Args:
+        atlas: the patterns.
+        about: how they were made, one line, written below the version as a comment.
+    """
+    lines = [
+        "MEME version 4",
+        *([f"# {' '.join(about.split())}"] if about else []),
+        "",
+        "ALPHABET= ACGT",
+        "",
+        "strands: + -",
+        "",
+    ]
     lines += ["Background letter frequencies", "A 0.25 C 0.25 G 0.25 T 0.25", ""]
     for number, pattern in enumerate(atlas.patterns, start=1):
         name = pattern.like.motif.name.replace(" ", "_") if pattern.named else ""
