@@ -7,6 +7,7 @@ from dataclasses import replace
 from app import compute, compute_jobs, compute_whatif
 from app.compute import Asker
 from app.compute_whatif import Act
+from app.limits import MAX_INLINE_WINDOW
 from app.question import Question, question
 from app.view import PASTED, View
 from app.whatif_record import Result
@@ -18,7 +19,7 @@ from interpret.effects import PLACEMENTS
 from interpret.quiet import DRAWN
 from interpret.surrogate import Surrogate
 from interpret.whatif import check_scale
-from interpret.whatif_pairs import answers_both_strands_alike
+from interpret.whatif_pairs import designs_of
 from models import registry
 
 JOB_KIND = "additive"
@@ -69,14 +70,15 @@ def passes(view: View, asked: Question) -> int:
     quiet = DRAWN * n if asked.text("backgrounds") == "quiet" else 0
     if asked.kind == "everywhere":
         return quiet + 2 * n
-    arrangements = 4 if answers_both_strands_alike(spec) else 8
-    return quiet + n * (1 + 3 * arrangements * len(_gaps(asked)))
+    return quiet + n * designs_of(spec, len(_gaps(asked)))
 
 
-def seconds(view: View, asked: Question, asker: Asker) -> float | None:
-    """How long a question takes on this server; None where that is not known without a long measurement."""
-    cost = compute_jobs.cost_of(registry.spec(view.model), asker, gradient=False, wait=False)
-    return None if cost is None else passes(view, asked) * cost.seconds
+def seconds(view: View, asked: Question) -> float | None:
+    """How long a question takes on this server; None for a model of which one pass takes too long to be measured now."""
+    spec = registry.spec(view.model)
+    if spec.input_length > MAX_INLINE_WINDOW:
+        return None
+    return passes(view, asked) * compute.engine().pace(spec.model_id).row_seconds
 
 
 def cost_words(taken: float | None, *, as_job: bool) -> str:

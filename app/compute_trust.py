@@ -7,6 +7,7 @@ below is left out, with the reason, until it is asked for (``thorough``); what w
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt

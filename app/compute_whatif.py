@@ -35,7 +35,7 @@ from interpret.whatif import (
 from interpret.whatif_edits import differences, flip, in_register, move, put_in, take_out
 from interpret.whatif_motif import Word, best_match, fit, of_sandbox
 from interpret.whatif_motif import word as letters_for
-from interpret.whatif_pairs import Importance, Spacing, embed
+from interpret.whatif_pairs import Importance, Spacing, designs_of, embed
 from interpret.whatif_pairs import spacing as scan
 from interpret.whatif_stretch import Needed, Tiles, needed_or_enough
 from interpret.whatif_stretch import tiles as shuffle_tiles
@@ -192,7 +192,7 @@ def spacing(
     spec, words = _checked(view, scale, n), (word(view, first, asker), word(view, second, asker))
     if len(gaps) == 0:
         raise UserError("The widest gap must not be smaller than the narrowest; correct the gaps.")
-    rows = n * (1 + 4 * len(gaps) * 3)
+    rows = n * designs_of(spec, len(gaps))
     if rows > MOST_ROWS:
         raise UserError(
             f"This asks for about {rows:,} windows, more than {MOST_ROWS:,}: take fewer gaps or backgrounds."

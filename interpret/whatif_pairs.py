@@ -200,6 +200,12 @@ def answers_both_strands_alike(spec: ModelSpec) -> bool:
     return spec.strand_rule == "average" and all(t.strand == "." or t.kind == "profile" for t in spec.tracks)
 
 
+def designs_of(spec: ModelSpec, n_gaps: int) -> int:
+    """How many designs a scan puts into each background: none, each motif alone at its places, both."""
+    orders = 1 if answers_both_strands_alike(spec) else 2
+    return 1 + orders * (2 + 2 * n_gaps + 4 * n_gaps)
+
+
 def verdict_words(found: Spacing, track: int, unit: str) -> str:
     """What the scan says of a track, in a sentence or two."""
     a, b = (one.name for one in found.words)

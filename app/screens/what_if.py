@@ -102,7 +102,7 @@ def _buttons(view: View, asked: Question | None, *, linked: bool) -> bool:
         pressed = st.button("Ask the model", type="primary", key="whatif-ask")
         if asked is None:
             return pressed or linked
-        taken = compute_question.seconds(view, asked, asker)
+        taken = compute_question.seconds(view, asked)
         as_job = compute_question.may_be_job(asked, taken)
         if as_job:
             what_if_job.offer(view, asked, asker)
