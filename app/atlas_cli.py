@@ -5,16 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from genome.errors import UserError
-
-if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
-    from genome.source import Genome
-    from interpret.atlas import Atlas, Pattern
-    from models.core import ModelSpec, Target
 
 
 def add_parser(sub: argparse.ArgumentParser) -> None:
@@ -31,7 +24,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
 
 def atlas(options: argparse.Namespace) -> int:
     """Reads the places, finds the patterns, and writes OUT.json, OUT.meme and OUT.svg."""
-    from app import compute, export
+    from app import atlas_record, compute, export
     from app.figures import atlas as figure
     from app.settings import remote_policy
     from genome.catalog import open_genome
@@ -57,68 +50,18 @@ def atlas(options: argparse.Namespace) -> int:
     found = atlases.make(
         run, spec, genome, places, target, baseline=options.baseline, seed=options.seed, progress=_print_progress
     )
-    said = about(spec, target, genome, len(places), found, options.baseline, options.seed)
-    export.write_file(out, json.dumps(said | {"patterns": [as_json(p) for p in found.patterns]}, indent=1) + "\n")
-    export.write_file(out.with_suffix(".meme"), atlases.meme(found))
+    said = atlas_record.about(
+        spec, target, genome.name, len(places), found, options.baseline, options.seed, atlas_record.discovery()
+    )
+    export.write_file(
+        out, json.dumps(said | {"patterns": [atlas_record.as_json(p) for p in found.patterns]}, indent=1) + "\n"
+    )
+    export.write_file(out.with_suffix(".meme"), atlases.meme(found, about=said["caption"]))
     export.write_file(out.with_suffix(".svg"), figure.atlas_svg(found, unit=said["unit"], caption=said["caption"]))
     print(f"\n{len(found.patterns)} patterns from {found.n_places:,} places. Kept in {out}.", file=sys.stderr)
     if found.not_converged:
         print(f"# The contributions of {found.not_converged:,} places do not add up.", file=sys.stderr)
     return 0
-
-
-def about(
-    spec: ModelSpec, target: Target, genome: Genome, n_given: int, found: Atlas, baseline: str, seed: int
-) -> dict[str, Any]:
-    """What decides an atlas, as plain values."""
-    from interpret import modisco
-    from interpret.atlas import TRIM
-    from interpret.jaspar import jaspar_release
-    from interpret.motifs import NAMING_FLOOR, NOTE
-
-    seeded = f", seed {seed}" if baseline == "shuffled" else ""
-    return {
-        "software": f"cislens {version('cislens')}",
-        "model_id": spec.model_id,
-        "genome": genome.name,
-        "track": target.track,
-        "explained": target.reduce,
-        "unit": target.unit(spec),
-        "method": "integrated gradients",
-        "baseline": baseline,
-        "seed": seed,
-        "strands": list(spec.strands),
-        "discovery": f"TF-MoDISco (modisco-lite {version('modisco-lite')}), sliding window {modisco.SLIDING_WINDOW}, "
-        f"flank {modisco.FLANK}, false discovery rate {modisco.FDR}, at least {modisco.FEWEST_SEQLETS} seqlets",
-        "kept": f"patterns whose bases add up to at least {NAMING_FLOOR} sd of the track; columns from {TRIM} of the highest",
-        "names": f"TOMTOM against {jaspar_release()} CORE vertebrates. {NOTE}",
-        "places_given": n_given,
-        "places_read": found.n_places,
-        "places_not_converged": found.not_converged,
-        "window": found.window,
-        "patterns_too_faint": found.faint,
-        "caption": f"{spec.model_id} · {target.track} ({target.unit(spec)}) · integrated gradients, reference "
-        f"{baseline}{seeded} · {found.n_places:,} places of {found.window} bp of {genome.name}",
-    }
-
-
-def as_json(pattern: Pattern) -> dict[str, Any]:
-    """One pattern as plain values; arrays are rows A, C, G, T."""
-    like = pattern.like
-    return {
-        "label": pattern.label,
-        "sign": pattern.sign,
-        "seqlets": pattern.n_seqlets,
-        "contribution": pattern.contribution,
-        "motif": like.motif.name if pattern.named else None,
-        "matrix": like.motif.matrix_id if pattern.named else None,
-        "strand": like.strand if pattern.named else None,
-        "q_value": like.q_value,
-        "families": list(pattern.families),
-        "ties": [tie.name for tie in like.ties] if pattern.named else [],
-        "frequencies": pattern.frequencies.round(6).tolist(),
-        "contributions": pattern.weights.round(6).tolist(),
-    }
 
 
 def _print_progress(done: float) -> None:

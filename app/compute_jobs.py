@@ -78,9 +78,14 @@ def asked(view: View, kind: JobKind, asker: Asker, region: Locus | None = None) 
     inside = view.locus.start <= region.start < region.end <= view.locus.end
     if region.chrom != view.locus.chrom or not inside:
         raise UserError(f"{region} does not lie inside {view.locus}; choose a part of what is on screen.")
-    if view.bases:  # a job outlives its page: what was pasted is kept on this server, and so is its link
+    return Asked(lasting(view, asker), kind, region)
+
+
+def lasting(view: View, asker: Asker) -> View:
+    """The view as a job keeps it. A job outlives its page: what was pasted is kept on this server, and so is its link."""
+    if view.bases:
         view = replace(view, stored=compute.store_bases(view.bases), bases="")
-    return Asked(replace(view, contig=compute.contig_digest(view, asker), beside=None), kind, region)
+    return replace(view, contig=compute.contig_digest(view, asker), beside=None)
 
 
 def found(asked: Asked, asker: Asker) -> Job | None:
@@ -89,20 +94,25 @@ def found(asked: Asked, asker: Asker) -> Job | None:
 
 
 def cost(asked: Asked, asker: Asker, *, wait: bool) -> Cost | None:
-    """What one pass of the model costs here; None where it is not known and somebody would have to wait for it.
+    """What one pass of the job's model costs here: see ``cost_of``."""
+    return cost_of(registry.spec(asked.view.model), asker, gradient=asked.kind == "letters", wait=wait)
+
+
+def cost_of(spec: ModelSpec, asker: Asker, *, gradient: bool, wait: bool) -> Cost | None:
+    """What one pass of a model costs here; None where it is not known and somebody would have to wait for it.
 
     Args:
-        asked: the job.
+        spec: the model.
         asker: who asks.
+        gradient: whether the pass goes back as well.
         wait: whether to measure it even where that takes long.
     """
-    spec = registry.spec(asked.view.model)
-    key = ("cost", spec.model_id, asked.kind == "letters")
+    key = ("cost", spec.model_id, gradient)
     if not wait and spec.input_length > _QUICK_WINDOW and not compute.cache().holds(key):
         return None
     measured: Cost = compute.cache().get(
         key,
-        lambda: estimate.measure(compute.engine(), spec, gradient=asked.kind == "letters", progress=asker.progress),
+        lambda: estimate.measure(compute.engine(), spec, gradient=gradient, progress=asker.progress),
         wait=asker.wait,
     )
     return measured

@@ -20,19 +20,22 @@ from genome.sequence import Sequence
 from interpret import surrogate as surrogates
 from interpret.effects import PLACEMENTS, Effect, effect
 from interpret.jaspar import Motif
+from interpret.quiet import quiet_windows
 from interpret.surrogate import Surrogate
 from interpret.whatif import (
     FEWEST_BACKGROUNDS,
     FEWEST_SHUFFLES,
+    Backgrounds,
     Scale,
     check_count,
     check_scale,
+    shuffled,
     window_at,
 )
 from interpret.whatif_edits import differences, flip, in_register, move, put_in, take_out
 from interpret.whatif_motif import Word, best_match, fit, of_sandbox
 from interpret.whatif_motif import word as letters_for
-from interpret.whatif_pairs import Importance, Spacing, embed
+from interpret.whatif_pairs import Importance, Spacing, designs_of, embed
 from interpret.whatif_pairs import spacing as scan
 from interpret.whatif_stretch import Needed, Tiles, needed_or_enough
 from interpret.whatif_stretch import tiles as shuffle_tiles
@@ -130,36 +133,76 @@ def change(view: View, act: Act, motif: str, where: str, to: str, strand: str, s
     return Change(act, done, edits, after, what)
 
 
-def everywhere(view: View, motif: str, strand: str, n: int, seed: int, scale: Scale, asker: Asker) -> Importance:
-    """The global importance of a motif in shuffles of the window at the locus."""
+def everywhere(
+    view: View, motif: str, strand: str, n: int, seed: int, scale: Scale, asker: Asker, *, drawn: str = "shuffled"
+) -> Importance:
+    """The global importance of a motif in backgrounds: see ``backgrounds``."""
     spec, wanted = _checked(view, scale, n), word(view, motif, asker)
-    window = _window(view, spec, asker)
+    plain = backgrounds(view, drawn, n, seed, asker)
     return _cached(
-        ("everywhere", wanted.name, wanted.bases, strand, n, seed, scale),
+        ("everywhere", wanted.name, wanted.bases, strand, drawn, n, seed, scale),
         view,
         asker,
-        lambda run: embed(
-            run, spec, window, wanted, n=n, seed=seed, scale=scale, strand=strand, progress=asker.progress
-        ),
+        lambda run: embed(run, spec, plain, wanted, scale=scale, strand=strand, progress=asker.progress),
     )
 
 
-def spacing(view: View, first: str, second: str, gaps: range, n: int, seed: int, scale: Scale, asker: Asker) -> Spacing:
-    """The spacing scan of two motifs in shuffles of the window at the locus."""
+def backgrounds(view: View, drawn: str, n: int, seed: int, asker: Asker) -> Backgrounds:
+    """What motifs are put into.
+
+    Args:
+        view: what is looked at.
+        drawn: ``shuffled``, of the window at the locus, or ``quiet``, windows of the genome near it.
+        n: how many.
+        seed: of the draw.
+        asker: who asks.
+
+    Raises:
+        UserError: when the genome has no room for so many, or its bases cannot be read.
+    """
+    spec = registry.spec(view.model)
+    if drawn == "shuffled":
+        return shuffled(_window(view, spec, asker), n, seed=seed)
+    if drawn != "quiet":
+        raise ValueError(f"{drawn=}")
+    if view.genome == PASTED:
+        raise UserError("A pasted sequence has no genome around it to take quiet windows from; take shuffles.")
+    source = compute.genome(view, asker)
+    return _cached(
+        ("quiet", n, seed),
+        replace(view, edits=()),
+        asker,
+        lambda run: quiet_windows(run, spec, source, view.locus, n, seed=seed),
+    )
+
+
+def spacing(
+    view: View,
+    first: str,
+    second: str,
+    gaps: range,
+    n: int,
+    seed: int,
+    scale: Scale,
+    asker: Asker,
+    *,
+    drawn: str = "shuffled",
+) -> Spacing:
+    """The spacing scan of two motifs in backgrounds: see ``backgrounds``."""
     spec, words = _checked(view, scale, n), (word(view, first, asker), word(view, second, asker))
     if len(gaps) == 0:
         raise UserError("The widest gap must not be smaller than the narrowest; correct the gaps.")
-    rows = n * (1 + 4 * len(gaps) * 3)
+    rows = n * designs_of(spec, len(gaps))
     if rows > MOST_ROWS:
         raise UserError(
             f"This asks for about {rows:,} windows, more than {MOST_ROWS:,}: take fewer gaps or backgrounds."
         )
-    window = _window(view, spec, asker)
+    plain = backgrounds(view, drawn, n, seed, asker)
     return _cached(
-        ("spacing", *(one.name for one in words), *(one.bases for one in words), tuple(gaps), n, seed, scale),
+        ("spacing", *(one.name for one in words), *(one.bases for one in words), tuple(gaps), drawn, n, seed, scale),
         view,
         asker,
-        lambda run: scan(run, spec, window, *words, list(gaps), n=n, seed=seed, scale=scale, progress=asker.progress),
+        lambda run: scan(run, spec, plain, *words, list(gaps), scale=scale, progress=asker.progress),
     )
 
 

@@ -26,9 +26,9 @@ Columns = dict[str, list[Any]]
 
 METHODS: Mapping[type, str] = {
     Change: "change of bases, mean over members and strands",
-    Spacing: "two motifs in shuffled backgrounds, interaction = both - first - second + none",
+    Spacing: "two motifs in many backgrounds, interaction = both - first - second + none",
     Tiles: "tiles shuffled in place (in-silico CRISPRi)",
-    Importance: "one motif in shuffled backgrounds (global importance)",
+    Importance: "one motif in many backgrounds (global importance)",
     Needed: "necessity, sufficiency and context of a stretch, with shuffles",
     Surrogate: "additive and pairwise ridge regression on mutants",
 }

@@ -42,7 +42,7 @@ def row(run: Runner, spec: ModelSpec, key: str, *, shuffled: bool) -> dict[str, 
     stretches = atlas.stretches(spec, sandbox_genome(), places)
     genome: Genome = mixed(stretches) if shuffled else sandbox_genome()
     start = time.perf_counter()
-    found = atlas.contributions(run, spec, genome, stretches, Target(track))
+    found = atlas.contributions(run, spec, genome.sequence, stretches, Target(track))
     read = time.perf_counter()
     made = atlas.patterns(found, sd=spec.tracks[spec.track_index(track)].sd)
     return {

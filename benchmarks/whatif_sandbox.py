@@ -15,7 +15,7 @@ import numpy as np
 from genome.sandbox import Element, Site, activity, elements, motifs, sandbox_genome, sites
 from genome.sandbox_reads import READS_PER_ACTIVITY
 from genome.sequence import Sequence, letters
-from interpret.whatif import Scale, window_at
+from interpret.whatif import Scale, shuffled, window_at
 from interpret.whatif_motif import of_sandbox, word
 from interpret.whatif_pairs import VERDICT_RULE, Spacing, spacing, verdict_words
 from interpret.whatif_stretch import counts, needed_or_enough
@@ -60,7 +60,8 @@ def pair(
 ) -> dict[str, Any]:
     """One scan: the interaction of every cell, and what is called."""
     own = of_sandbox(motifs())
-    found = spacing(run, spec, window, word(names[0], own), word(names[1], own), list(gaps), n=n, seed=0, scale=scale)
+    words, plain = (word(names[0], own), word(names[1], own)), shuffled(window, n, seed=0)
+    found = spacing(run, spec, plain, *words, list(gaps), scale=scale)
     planted = planted_cells(found) if names == PLANTED else np.zeros(found.called.shape[:2], bool)
     values, hits = found.interaction.mean[..., 0], found.called[..., 0]
     strong = hits & (np.abs(values) >= 2 / 3 * np.abs(values).max())

@@ -43,8 +43,9 @@ def measure(engine: Engine, spec: ModelSpec, *, gradient: bool, progress: Progre
     """The engine's pace, and the memory of one pass (forward, and back where gradients are needed)."""
     bases = np.random.default_rng(0).integers(0, 4, spec.input_length)
     x = (bases[None] == np.arange(4)[:, None]).astype(np.float32)[None]
+    seconds = engine.pace(spec.model_id, gradient=gradient).row_seconds  # before the slow pass that counts memory
     (held,) = engine.run(spec.model_id, Footprint(gradient=gradient), (x,), progress=progress)
-    return Cost(engine.pace(spec.model_id, gradient=gradient).row_seconds, int(held[0]))
+    return Cost(seconds, int(held[0]))
 
 
 def now(cost: Cost, beside: int) -> Cost:

@@ -59,9 +59,10 @@ def kind_of(name: str) -> Kind:
     Raises:
         UserError: when this version of Cislens has none.
     """
-    from experiment import long_letters, long_mutagenesis
+    from experiment import long_atlas, long_letters, long_mutagenesis, long_surrogate
 
-    known = {kind.name: kind for kind in (long_mutagenesis.KIND, long_letters.KIND)} | _table
+    own = (long_mutagenesis.KIND, long_letters.KIND, long_surrogate.KIND, long_atlas.KIND)
+    known = {kind.name: kind for kind in own} | _table
     if name not in known:
         raise UserError(f"This version of Cislens has no jobs of the kind '{name[:40]}'; remove the job.")
     return known[name]

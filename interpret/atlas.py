@@ -12,7 +12,7 @@ Two steps, so that a job can do the first in slices: ``contributions`` of some p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from genome.errors import UserError
 from genome.locus import Locus
+from genome.sequence import Sequence as Bases
 from genome.source import Genome
 from interpret.methods import attribute
 from interpret.modisco import FLANK, SLIDING_WINDOW, Cluster, check_installed, discover
@@ -126,6 +127,11 @@ def window_of(spec: ModelSpec) -> int:
     return min(max(spec.input_length, SHORTEST_WINDOW), LONGEST_WINDOW)
 
 
+def reach(spec: ModelSpec) -> int:
+    """How many bases on either side of a stretch are read with it."""
+    return 2 * spec.input_length
+
+
 def stretches(spec: ModelSpec, genome: Genome, places: Iterable[Locus]) -> tuple[Locus, ...]:
     """The stretches that are read, in the order of the genome, 0-based half-open.
 
@@ -150,7 +156,7 @@ def stretches(spec: ModelSpec, genome: Genome, places: Iterable[Locus]) -> tuple
 def contributions(
     run: Runner,
     spec: ModelSpec,
-    genome: Genome,
+    read: Callable[[Locus], Bases],
     places: Sequence[Locus],
     target: Target,
     *,
@@ -163,7 +169,7 @@ def contributions(
     Args:
         run: the engine, bound to a model.
         spec: that model.
-        genome: where the bases are read.
+        read: gives the bases of a place, e.g. ``genome.sequence``.
         places: stretches of one length, as ``stretches`` gives them.
         target: the scalar to explain.
         baseline: the reference of integrated gradients.
@@ -174,7 +180,7 @@ def contributions(
         raise ValueError(f"places must have one length: {sorted({place.length for place in places})}")
     one_hot, hypothetical, converged = [], [], []
     for index, place in enumerate(places):
-        bases = genome.sequence(place.extended(2 * spec.input_length))
+        bases = read(place.extended(reach(spec)))
         found = attribute(run, spec, bases, place, target, baseline=baseline, seed=seed)
         core = slice(*found.core)
         one_hot.append(found.sequence.one_hot()[:, core])
@@ -227,14 +233,27 @@ def make(
     check_installed()
     kept = stretches(spec, genome, places)
     share = None if progress is None else lambda done: progress(0.8 * done)
-    found = contributions(run, spec, genome, kept, target, baseline=baseline, seed=seed, progress=share)
+    found = contributions(run, spec, genome.sequence, kept, target, baseline=baseline, seed=seed, progress=share)
     beyond = None if progress is None else lambda _: progress(0.8)
     return patterns(found, sd=spec.tracks[spec.track_index(target.track)].sd, progress=beyond)
 
 
-def meme(atlas: Atlas) -> str:
-    """The patterns' base frequencies as a MEME motif file (version 4), for any other motif tool."""
-    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", ""]
+def meme(atlas: Atlas, *, about: str = "") -> str:
+    """The patterns' base frequencies as a MEME motif file (version 4), for any other motif tool.
+
+    Args:
+        atlas: the patterns.
+        about: how they were made, one line, written below the version as a comment.
+    """
+    lines = [
+        "MEME version 4",
+        *([f"# {' '.join(about.split())}"] if about else []),
+        "",
+        "ALPHABET= ACGT",
+        "",
+        "strands: + -",
+        "",
+    ]
     lines += ["Background letter frequencies", "A 0.25 C 0.25 G 0.25 T 0.25", ""]
     for number, pattern in enumerate(atlas.patterns, start=1):
         name = pattern.like.motif.name.replace(" ", "_") if pattern.named else ""

@@ -138,14 +138,24 @@ def read_places(path: Path) -> tuple[Locus, ...]:
     Raises:
         UserError: when it cannot be read.
     """
-    from genome.intervals import MAX_POSITION, parse_intervals
-
     try:
-        found = parse_intervals(path.name, path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path.name} cannot be read ({error.strerror}); check --bed.") from error
+    return places_of(path.name, data)
+
+
+def places_of(name: str, data: bytes) -> tuple[Locus, ...]:
+    """The rows of a BED or narrowPeak file (plain or gzip) as places, 0-based half-open.
+
+    Raises:
+        UserError: when it is no such file, naming the line that is wrong.
+    """
+    from genome.intervals import MAX_POSITION, parse_intervals
+
+    found = parse_intervals(name, data)
     if found.is_signal:
-        raise UserError(f"{path.name} is a signal, not a list of places; give a BED or narrowPeak file.")
+        raise UserError(f"{found.name} is a signal, not a list of places; give a BED or narrowPeak file.")
     return tuple(row.locus for chrom in found.contigs for row in found.inside(Locus(chrom, 0, MAX_POSITION)))
 
 

@@ -98,31 +98,81 @@ def surrogate(
     Raises:
         UserError: when the stretch is too long for so few mutants.
     """
-    wild = codes_of(window.bases)
-    places = _mutable(window, wild, start, end, n)
-    mutants = draw(wild, places, n, seed=seed)
-    values = answers(run, spec, mutants, scale, progress).mean(axis=1)  # (n, tracks)
-    changed, parts = mutants[:, places], _split(n)
-    additive = _one_hot(changed, wild[places])
+    places = mutable(window, start, end, n)
+    values = answers_of(run, spec, window, places, n, seed=seed, scale=scale, progress=progress)
+    return fitted(spec, window, places, values, seed=seed, scale=scale)
+
+
+def answers_of(
+    run: Runner,
+    spec: ModelSpec,
+    window: Sequence,
+    places: npt.NDArray[np.int64],
+    n: int,
+    *,
+    seed: int,
+    scale: Scale,
+    rows: slice = slice(None),
+    progress: Progress | None = None,
+) -> Values:
+    """What the model says of the mutants, or of some of them: the first step, which can be done in parts.
+
+    Args:
+        run: the engine, bound to a model.
+        spec: that model.
+        window: the model's window.
+        places: int64 (places,), what is mutated, as ``mutable`` gives it.
+        n: mutants in all.
+        seed: of the draws.
+        scale: what answers are counted in.
+        rows: which of the mutants.
+        progress: called with the share done.
+
+    Returns:
+        float64 (rows, tracks), mean over members and strands.
+    """
+    mutants = mutated(codes_of(window.bases), places, draw(len(places), n, seed=seed)[rows])
+    return np.asarray(answers(run, spec, mutants, scale, progress).mean(axis=1))
+
+
+def fitted(
+    spec: ModelSpec, window: Sequence, places: npt.NDArray[np.int64], values: Values, *, seed: int, scale: Scale
+) -> Surrogate:
+    """Both models fitted to the answers (n, tracks) of all mutants: the second step."""
+    n = len(values)
+    steps, parts = draw(len(places), n, seed=seed), _split(n)
+    additive = _one_hot(steps)
     fits = [_fit(additive, values[:, track], parts) for track in range(values.shape[1])]
     weights = np.stack([fit[0].reshape(len(places), 3).mean(axis=1) for fit in fits])
     paired = np.sort(np.argsort(-np.abs(weights), axis=1, kind="stable")[:, :PAIRED_POSITIONS], axis=1)
     left = [values[:, track] - fit[1] for track, fit in enumerate(fits)]  # what the additive model does not explain
-    pairs = [_fit(_pairs(changed != wild[places], chosen), left[track], parts) for track, chosen in enumerate(paired)]
+    pairs = [_fit(_pairs(steps != 0, chosen), left[track], parts) for track, chosen in enumerate(paired)]
     said = [fit[1] for fit in fits], [fit[1] + more[1] for fit, more in zip(fits, pairs, strict=True)]
     test, sd = values[parts[2]], values.std(axis=0)
     quiet = np.array([sd[i] < SMALLEST_SD * _track_sd(spec, i, scale, values) for i in range(len(sd))])
     single, both = (_share(test, np.stack(some, axis=1)[parts[2]], quiet, seed) for some in said)
-    rule = (
-        f"{n:,} mutants of {len(places):,} bp with {RATE:.0%} of the bases changed (seed {seed}); the shares are those of "
-        f"{len(test):,} mutants that were kept out of the fit. Pairs: between the {paired.shape[1]} positions with the largest "
-        "weights."
+    return Surrogate(
+        single, both, sd, weights, window.positions[places], paired, n, len(test), seed, scale,
+        rule_of(n, len(places), paired.shape[1], seed),
+    )  # fmt: skip
+
+
+def rule_of(n: int, n_places: int, n_paired: int, seed: int) -> str:
+    """How it was done, in sentences."""
+    n_test = n - _split(n)[2].start
+    return (
+        f"{n:,} mutants of {n_places:,} bp with {RATE:.0%} of the bases changed (seed {seed}); the shares are those of "
+        f"{n_test:,} mutants that were kept out of the fit. Pairs: between the {n_paired} positions with the largest weights."
     )
-    return Surrogate(single, both, sd, weights, window.positions[places], paired, n, len(test), seed, scale, rule)
 
 
-def _mutable(window: Sequence, wild: Codes, start: int, end: int, n: int) -> npt.NDArray[np.int64]:
-    """Indices of the bases that are mutated; a UserError where so many mutants do not suffice for them."""
+def mutable(window: Sequence, start: int, end: int, n: int) -> npt.NDArray[np.int64]:
+    """Indices in the window of the bases of a stretch (0-based half-open) that are mutated.
+
+    Raises:
+        UserError: when so many mutants do not suffice for them.
+    """
+    wild = codes_of(window.bases)
     inside = (window.positions >= start) & (window.positions < end)
     places = np.flatnonzero(inside & (wild != N_CODE))
     if not FEWEST <= n <= MOST:
@@ -135,12 +185,17 @@ def _mutable(window: Sequence, wild: Codes, start: int, end: int, n: int) -> npt
     return places
 
 
-def draw(wild: Codes, places: npt.NDArray[np.int64], n: int, *, seed: int) -> Codes:
-    """int8 (n, window): mutants in which each of some places is another base with a chance of one in ten."""
+def draw(n_places: int, n: int, *, seed: int) -> Codes:
+    """int8 (n, places): by how many letters (in the order A, C, G, T, round again) each place is moved; 0 in nine of ten."""
     random = np.random.default_rng(seed)
-    codes = np.repeat(wild[None], n, axis=0)
-    by = random.integers(1, 4, (n, len(places))) * (random.random((n, len(places))) < RATE)
-    codes[:, places] = (codes[:, places] + by.astype(np.int8)) % 4
+    by = random.integers(1, 4, (n, n_places)) * (random.random((n, n_places)) < RATE)
+    return np.asarray(by, dtype=np.int8)
+
+
+def mutated(wild: Codes, places: npt.NDArray[np.int64], steps: Codes) -> Codes:
+    """int8 (n, window): mutants of a window whose places were moved by some steps (n, places)."""
+    codes = np.repeat(wild[None], len(steps), axis=0)
+    codes[:, places] = (codes[:, places] + steps) % 4
     return codes
 
 
@@ -169,13 +224,9 @@ def _track_sd(spec: ModelSpec, track: int, scale: Scale, values: Values) -> floa
     return spec.tracks[track].sd if scale == "explained" else float(np.abs(values[:, track]).mean())
 
 
-def _one_hot(changed: Codes, wild: Codes) -> npt.NDArray[np.float32]:
+def _one_hot(steps: Codes) -> npt.NDArray[np.float32]:
     """float32 (n, positions x 3): which other base stands at each position."""
-    return (
-        np.stack([(changed - wild) % 4 == step for step in (1, 2, 3)], axis=2)
-        .reshape(len(changed), -1)
-        .astype(np.float32)
-    )
+    return np.stack([steps == step for step in (1, 2, 3)], axis=2).reshape(len(steps), -1).astype(np.float32)
 
 
 def _pairs(changed: npt.NDArray[np.bool_], chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

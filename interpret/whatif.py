@@ -7,7 +7,7 @@ interval says how far another draw of backgrounds could move it, its spread how 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -185,9 +185,30 @@ def backgrounds(window: Sequence, n: int, *, seed: int) -> Codes:
     return shuffle_codes(np.repeat(codes_of(window.bases)[None], n, axis=0), seed=seed)
 
 
-def backgrounds_words(n: int, seed: int) -> str:
-    """One sentence on what the backgrounds are."""
-    return f"{n} dinucleotide shuffles of the window at this locus (seed {seed})."
+@dataclass(frozen=True)
+class Backgrounds:
+    """The DNA that motifs are put into.
+
+    Attributes:
+        codes: int8 (n, window).
+        seed: of the draw.
+        words: what they are, one sentence.
+    """
+
+    codes: Codes = field(repr=False)
+    seed: int
+    words: str
+
+    @property
+    def n(self) -> int:
+        """How many there are."""
+        return len(self.codes)
+
+
+def shuffled(window: Sequence, n: int, *, seed: int) -> Backgrounds:
+    """Shuffles of the window at a locus as backgrounds."""
+    words = f"{n} dinucleotide shuffles of the window at this locus (seed {seed})."
+    return Backgrounds(backgrounds(window, n, seed=seed), seed, words)
 
 
 def check_count(n: int, fewest: int, most: int, what: str) -> None:

@@ -10,15 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from genome.errors import UserError
-from genome.sequence import Sequence
 from interpret.whatif import (
     CONFIDENCE,
+    Backgrounds,
     Estimate,
     Scale,
     Values,
     answers,
-    backgrounds,
-    backgrounds_words,
     estimate,
     share_of,
     signed_change,
@@ -95,11 +93,9 @@ class Spacing:
 def embed(
     run: Runner,
     spec: ModelSpec,
-    window: Sequence,
+    plain: Backgrounds,
     motif: Word,
     *,
-    n: int,
-    seed: int,
     scale: Scale,
     strand: str = "+",
     progress: Progress | None = None,
@@ -109,35 +105,31 @@ def embed(
     Args:
         run: the engine, bound to a model.
         spec: that model.
-        window: the model's window at the locus, of which the backgrounds are shuffles.
+        plain: the backgrounds.
         motif: what to put in.
-        n: backgrounds.
-        seed: of the shuffles.
         scale: what effects are counted in.
         strand: the way the motif points.
         progress: called with the share done.
     """
     _check_fits(spec, len(motif.bases))
-    plain = backgrounds(window, n, seed=seed)
     start = (spec.input_length - len(motif.bases)) // 2
-    found = _designs(run, spec, plain, [(), ((start, motif.on(strand)),)], scale, progress)
+    found = _designs(run, spec, plain.codes, [(), ((start, motif.on(strand)),)], scale, progress)
     rule = (
         f"{motif.name} on the {strand} strand is written over the middle of each background; the same background without it "
-        f"is taken away. Backgrounds: {backgrounds_words(n, seed)}"
+        f"is taken away. Backgrounds: {plain.words}"
     )
-    return Importance(motif, strand, estimate(found[1] - found[0]), found[0].mean(axis=(0, 1)), n, seed, scale, rule)
+    effect, without = estimate(found[1] - found[0]), found[0].mean(axis=(0, 1))
+    return Importance(motif, strand, effect, without, plain.n, plain.seed, scale, rule)
 
 
 def spacing(
     run: Runner,
     spec: ModelSpec,
-    window: Sequence,
+    plain: Backgrounds,
     first: Word,
     second: Word,
     gaps: Seq[int],
     *,
-    n: int,
-    seed: int,
     scale: Scale,
     progress: Progress | None = None,
 ) -> Spacing:
@@ -163,8 +155,7 @@ def spacing(
         for placed in plan.cells:
             for design in (placed, placed[:1], placed[1:]):
                 designs.setdefault(design, len(designs))
-    plain = backgrounds(window, n, seed=seed)
-    found = _designs(run, spec, plain, list(designs), scale, progress)  # (designs, n, members, tracks)
+    found = _designs(run, spec, plain.codes, list(designs), scale, progress)  # (designs, n, members, tracks)
     both, left, right = (_cells(found, designs, plans, part) for part in (slice(0, 2), slice(0, 1), slice(1, 2)))
     none = found[0][:, :, None, None]
     turned = np.array([plan.turned for plan in plans])[:, None, None]
@@ -174,7 +165,7 @@ def spacing(
     interaction = both - left - right + none
     rule = (
         f"The left motif starts {start} bp into the window of {spec.input_length} bp and the right one follows after the gap; "
-        f"both are written over what stands there. Backgrounds: {backgrounds_words(n, seed)} Sites that arise by chance "
+        f"both are written over what stands there. Backgrounds: {plain.words} Sites that arise by chance "
         "where motif and background meet are the same in the pair and in each motif alone, except across the gap."
     )
     if answers_both_strands_alike(spec):
@@ -185,7 +176,7 @@ def spacing(
     names = tuple(plan.name for plan in plans)
     hits = called(interaction, pair, one, other)
     joint = estimate(interaction)
-    return Spacing((first, second), names, wanted, pair, one, other, joint, hits, n, seed, scale, rule)
+    return Spacing((first, second), names, wanted, pair, one, other, joint, hits, plain.n, plain.seed, scale, rule)
 
 
 def called(interaction: Values, pair: Estimate, first: Estimate, second: Estimate) -> npt.NDArray[np.bool_]:
@@ -207,6 +198,12 @@ def called(interaction: Values, pair: Estimate, first: Estimate, second: Estimat
 def answers_both_strands_alike(spec: ModelSpec) -> bool:
     """Whether the reverse complement of a window has the same scalar on every track."""
     return spec.strand_rule == "average" and all(t.strand == "." or t.kind == "profile" for t in spec.tracks)
+
+
+def designs_of(spec: ModelSpec, n_gaps: int) -> int:
+    """How many designs a scan puts into each background: none, each motif alone at its places, both."""
+    orders = 1 if answers_both_strands_alike(spec) else 2
+    return 1 + orders * (2 + 2 * n_gaps + 4 * n_gaps)
 
 
 def verdict_words(found: Spacing, track: int, unit: str) -> str:

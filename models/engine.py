@@ -278,9 +278,14 @@ class Engine:
         return None
 
     def _learn(self, first: Request, rows: int, seconds: float) -> None:
-        """Moves the expected time of a row halfway to what a slice took, so that slices keep their length under load."""
+        """Moves the expected time of a row halfway to what a slice took, so that slices keep their length under load.
+
+        A slice of less than a batch teaches nothing: its rows take longer than those of a whole one.
+        """
         key = (first.model_id, first.function.gradient)
         known = self._paces[key]
+        if rows < known.batch:
+            return
         observed = seconds / (rows * max(1, first.function.passes))
         self._paces[key] = replace(known, row_seconds=(known.row_seconds + observed) / 2)
 

@@ -6,14 +6,12 @@ from datetime import datetime
 
 import streamlit as st
 
-from app import compute, compute_jobs
-from app.figures import job_values
-from app.screens import navigation
+from app import compute_jobs, compute_question
+from app.screens import atlas_form, job_results, navigation
 from app.widgets import problem, text
 from experiment import jobs
 from experiment.job_status import Job
 from genome.errors import UserError
-from models import registry
 
 _EVERY_SECONDS = 1.0
 _WORDS = {"queued": "waits", "running": "runs", "done": "done", "failed": "failed", "cancelled": "stopped"}
@@ -27,6 +25,7 @@ def show() -> None:
         problem(jobs.trouble())
     if jobs.notice():
         st.caption(text(jobs.notice()))
+    atlas_form.show()
     try:
         moving = any(job.unfinished for job in jobs.jobs())
     except UserError as error:
@@ -79,7 +78,11 @@ def _buttons(job: Job) -> None:
     except UserError:
         view = None
     if view is not None:
-        st.page_link(navigation.home(), label="Locus", icon=":material/arrow_forward:", query_params=view.to_query())
+        page, label, query = navigation.home(), "Locus", view.to_query()
+        if job.order.kind == compute_question.JOB_KIND:
+            view, asked = compute_question.question_of(job)
+            page, label, query = navigation.what_if_page(), "What if", view.to_query() | asked.to_query()
+        st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
     if job.unfinished:
         st.button("Cancel", key=f"cancel-{job.digest}", on_click=_told(jobs.cancel), args=(job.digest,))
     else:
@@ -100,24 +103,12 @@ def _told(act):  # type: ignore[no-untyped-def]
 
 def _values(job: Job) -> None:
     """What is computed so far, drawn when somebody wants to see it."""
-    if not (job.result or job.partial) or job.order.kind not in compute_jobs.KINDS:
+    if not job_results.can_be_drawn(job):
         return
     label = "Draw it" if job.result else "Draw what is computed so far"
     if not st.toggle(label, key=f"draw-{job.digest}"):
         return
     try:
-        found, view = compute_jobs.values(job), compute_jobs.view_of(job)
-        spec = registry.spec(view.model)
-        unit = compute.target(spec, view).unit(spec)
-        said = compute_jobs.provenance(job)
+        job_results.show(job)
     except UserError as error:
         problem(str(error))
-        return
-    if job.order.kind == "letters":
-        figure = job_values.contributions(found["values"], found["positions"], unit)
-    else:
-        figure = job_values.effects(compute_jobs.mean_effects(found), found["positions"], unit)
-    st.plotly_chart(figure, key=f"figure-{job.digest}")
-    st.caption(text(said, 600))
-    if job.order.kind == "letters" and not found["converged"]:
-        st.caption(f"Not every window adds up: the worst is off by {float(found['worst_gap']):.3g} {text(unit)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -30,10 +31,18 @@ def current() -> tuple[View, str]:
     if not is_link(query):
         return of_example(EXAMPLES[0]), ""
     try:
-        view = from_query(query)
+        return of_link(query)
     except UserError as error:
         return of_example(EXAMPLES[0]), str(error)
-    view, wrong = _with_todays_beside(view)
+
+
+def of_link(query: Mapping[str, str]) -> tuple[View, str]:
+    """The view of a link with a model that is on this server, and a sentence where that is not the link's own.
+
+    Raises:
+        UserError: when the link is damaged.
+    """
+    view, wrong = _with_todays_beside(from_query(query))
     try:
         return replace(view, model=registry.spec(view.model).model_id), wrong
     except registry.UnknownModel as error:
@@ -67,6 +76,11 @@ def go(view: View) -> None:
     query = view.to_query()
     st.session_state[_LOOKED_AT] = query
     st.query_params.from_dict(query)
+
+
+def look_at(view: View) -> None:
+    """Makes a view the one that is looked at, from another screen than the Locus screen: the address stays."""
+    st.session_state[_LOOKED_AT] = view.to_query()
 
 
 def leave() -> None:

@@ -60,12 +60,12 @@ HOW: dict[type, str] = {
 }  # fmt: skip
 
 
-def show(view: View, result: Result) -> None:
-    """Draws an answer."""
+def show(view: View, result: Result, key: str = "whatif") -> None:
+    """Draws an answer; ``key`` tells it from others on the same page."""
     spec = registry.spec(view.model)
     shown = tracks_shown(spec)
     with st.container(border=True):
-        track = _track(spec, result, shown)
+        track = _track(spec, result, shown, key)
         st.html(f'<div class="cl-said cl-whatif">{html.escape(_words(spec, result, track))}</div>')
         if isinstance(result, Change):
             st.page_link(
@@ -74,16 +74,16 @@ def show(view: View, result: Result) -> None:
                 icon=":material/arrow_forward:",
                 query_params=result.after.to_query(),
             )
-        st.plotly_chart(_figure(spec, result, track, shown), key=f"whatif-figure-{type(result).__name__}")
+        st.plotly_chart(_figure(spec, result, track, shown), key=f"{key}-figure-{type(result).__name__}")
         for words in _notes(spec, result):
             st.caption(text(words, 900))
         st.dataframe(
-            whatif_record.table(spec, result, track), hide_index=True, key=f"whatif-table-{type(result).__name__}"
+            whatif_record.table(spec, result, track), hide_index=True, key=f"{key}-table-{type(result).__name__}"
         )
-        _below(view, spec, result)
+        _below(view, spec, result, key)
 
 
-def _below(view: View, spec: ModelSpec, result: Result) -> None:
+def _below(view: View, spec: ModelSpec, result: Result, key: str) -> None:
     facts = whatif_record.facts(view, spec, result)
     edits = f" with {len(view.edits)} edit{'s' if len(view.edits) > 1 else ''}" if view.edits else ""
     st.caption(
@@ -104,19 +104,19 @@ def _below(view: View, spec: ModelSpec, result: Result) -> None:
                 f"Numbers (.{ending})",
                 partial(make, view, spec, result),
                 f"{stem}.{ending}",
-                key=f"whatif-{ending}-{type(result).__name__}",
+                key=f"{key}-{ending}-{type(result).__name__}",
                 on_click="ignore",
                 type="tertiary",
             )
 
 
-def _track(spec: ModelSpec, result: Result, shown: list[tuple[str, int]]) -> int:
+def _track(spec: ModelSpec, result: Result, shown: list[tuple[str, int]], key: str) -> int:
     """The track drawn where an answer has many values for each; the others are in the files."""
     if not isinstance(result, Spacing | Tiles) or len(shown) == 1:
         return shown[0][1]
     names = dict(shown)
-    key = f"whatif-track-{type(result).__name__}-{spec.model_id}"
-    chosen = st.selectbox("Track", list(names), key=key, width=320)
+    whose = f"{key}-track-{type(result).__name__}-{spec.model_id}"
+    chosen = st.selectbox("Track", list(names), key=whose, width=320)
     return names[str(chosen)]
 
 

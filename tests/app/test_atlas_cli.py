@@ -41,7 +41,7 @@ def test_the_file_pins_what_was_asked_and_holds_every_pattern(tmp_path: Path, fo
     assert (said["track"], said["baseline"], said["seed"], said["genome"]) == ("CTCF binding", "uniform", 0, "sandbox")
     assert [pattern["label"] for pattern in said["patterns"]] == ["resembles CTCF", "resembles CTCF"]
     np.testing.assert_allclose(said["patterns"][0]["frequencies"], found.patterns[0].frequencies, atol=1e-6)
-    assert (tmp_path / "a.meme").read_text() == atlas.meme(found)
+    assert (tmp_path / "a.meme").read_text() == atlas.meme(found, about=said["caption"])
     assert said["model_id"] in (tmp_path / "a.svg").read_text()
 
 

@@ -195,3 +195,142 @@ def test_a_spacing_scan_is_drawn_with_what_is_called_and_goes_whole_into_the_tab
     record = json.loads(whatif_record.as_json(view, spec, found))
     assert record["motifs"][0].startswith("CTCF: ")
     assert "Bonferroni" in record["called"]
+
+
+def linked(asked, **changed: str) -> AppTest:
+    """The page as the link of a question opens it."""
+    page = AppTest.from_function(screen, default_timeout=180)
+    for name, value in (view_of().to_query() | asked.to_query() | changed).items():
+        page.query_params[name] = value
+    return page.run()
+
+
+def test_a_link_fills_in_the_form_and_asks_and_gives_the_same_numbers() -> None:
+    from app.question import question
+
+    asked_ = question("everywhere", motif="SPI1", strand="-", n=150, seed=4, scale="explained", backgrounds="shuffled")
+    page = linked(asked_)
+    assert not page.exception
+    assert not page.error
+    assert page.session_state["whatif-question"] == "Everywhere"
+    assert page.text_input(key="whatif-in-everywhere").value == "SPI1"
+    assert page.number_input(key="whatif-in-everywhere-n").value == 150
+    assert "in 150 backgrounds" in words(page)
+    first = page.dataframe[0].value
+    again = asked(page)  # asked once more by hand, the address stays
+    assert again.dataframe[0].value.equals(first)
+    assert "".join(again.query_params["ask.motif"]) == "SPI1"
+
+
+def test_asking_writes_the_question_into_the_address(page: AppTest) -> None:
+    from app import question, view
+
+    asked(chosen(page, "Shuffle tiles"))
+    query = {name: "".join(value) for name, value in page.query_params.items()}
+    assert question.from_query(query).number("tile") == 10
+    assert view.from_query(query).locus == view_of().locus
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ask.motif", "<img src=x onerror=alert(1)>", "motif of this question cannot be read"),
+        ("ask", "<b>", "question in this link is unknown"),
+        ("locus", "<b>", "locus in this link is damaged"),
+    ],
+)
+def test_a_damaged_link_is_said_and_asks_nothing(name: str, value: str, said: str) -> None:
+    from app.question import question
+
+    page = linked(question("change", act="Flip", motif="CTCF", where="", to="", strand="+", seed=0), **{name: value})
+    assert not page.exception
+    assert said in page.error[0].value.replace("\\", "")
+    assert "<img" not in words(page)
+    assert len(page.dataframe) == 0
+
+
+def test_what_takes_long_is_offered_and_not_asked_by_a_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    from app import compute_question
+    from app.question import question
+
+    monkeypatch.setattr(compute_question, "seconds", lambda *_: 40.0)
+    page = linked(question("additive", n=2_000, seed=0, scale="explained"))
+    assert not page.exception
+    assert "About 40 s here; as a job it goes on when you close the page" in words(page)
+    assert "Jobs do not run here" in words(page)  # no server, no queue
+    assert len(page.dataframe) == 0
+    assert len(asked(page).dataframe) == 1
+
+
+@pytest.mark.parametrize("kind", ["everywhere", "pair"])
+def test_quiet_windows_are_named_in_the_answer(kind: str) -> None:
+    from app import compute_question, whatif_record
+    from app.compute import Asker
+    from app.question import question
+
+    more = {"n": 100, "seed": 2, "scale": "explained", "backgrounds": "quiet"}
+    asked_ = (
+        question("everywhere", motif="CTCF", strand="+", **more)
+        if kind == "everywhere"
+        else question("pair", first="CTCF", second="SPI1", gap_low=4, gap_high=4, gap_step=1, **more)
+    )
+    view = view_of()
+    found = compute_question.ask(view, asked_, Asker())
+    record = json.loads(whatif_record.as_json(view, registry.spec(view.model), found))
+    assert "100 quiet windows of sandbox sb1" in record["done"]
+    assert "within 100,000 bp of the locus (seed 2)" in record["done"]
+    if kind == "everywhere":
+        shuffles = compute_question.ask(
+            view, question("everywhere", motif="CTCF", strand="+", **more | {"backgrounds": "shuffled"}), Asker()
+        )
+        assert "dinucleotide shuffles" in shuffles.rule
+        assert (found.without < shuffles.without).all()  # they are quiet
+        assert found.effect.mean[0] > 1
+
+
+def test_a_pasted_sequence_has_no_quiet_windows() -> None:
+    from app import compute, compute_whatif
+    from app.compute import Asker
+    from genome.errors import UserError
+
+    view = compute.pasted_view("tf-binding", "CTCF binding", "mine", "ACGTTGCAAC" * 30)
+    with pytest.raises(UserError, match="take shuffles"):
+        compute_whatif.everywhere(view, "CTCF", "+", 100, 0, "explained", Asker(), drawn="quiet")
+
+
+@pytest.mark.parametrize("kind", ["change", "tiles", "stretch", "everywhere", "pair", "additive"])
+def test_the_windows_that_are_foretold_are_those_that_are_asked(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from app import compute, compute_question
+    from app.compute import Asker
+    from app.question import question
+
+    asked_ = {
+        "change": question("change", act="Flip", motif="CTCF", where="", to="", strand="+", seed=0),
+        "tiles": question("tiles", tile=20, n=20, seed=91),
+        "stretch": question("stretch", where="58,422-58,440", motif="", n=100, seed=91, scale="explained"),
+        "everywhere": question(
+            "everywhere", motif="CTCF", strand="+", n=100, seed=91, scale="explained", backgrounds="quiet"
+        ),
+        "pair": question(
+            "pair", first="CTCF", second="SPI1", gap_low=0, gap_high=4, gap_step=2, n=100, seed=91, scale="explained",
+            backgrounds="shuffled",
+        ),
+        "additive": question("additive", n=1_000, seed=91, scale="explained"),
+    }[kind]  # fmt: skip
+    engine, made = compute.engine(), []
+
+    class Counting:
+        def runner(self, *given, **named):
+            run = engine.runner(*given, **named)
+
+            def counted(function, rows, progress=None):
+                made.append(len(rows[0]))
+                return run(function, rows, progress)
+
+            return counted
+
+    monkeypatch.setattr(compute, "engine", Counting)
+    compute.cache().clear()
+    compute_question.ask(view_of(), asked_, Asker())
+    foretold = compute_question.passes(view_of(), asked_)
+    assert foretold == pytest.approx(sum(made), rel=0.1)

@@ -76,9 +76,9 @@ def test_places_of_unknown_bases_are_left_out() -> None:
 def test_contributions_are_the_letters_of_each_place_in_parts_or_at_once() -> None:
     run = toy_engine(CURVED).runner(CURVED.spec.model_id)
     places, target, shares = spaced(4), Target("one"), []
-    whole = atlas.contributions(run, CURVED.spec, GENOME, places, target, progress=shares.append)
+    whole = atlas.contributions(run, CURVED.spec, GENOME.sequence, places, target, progress=shares.append)
     assert shares == [0.25, 0.5, 0.75, 1.0]
-    parts = [atlas.contributions(run, CURVED.spec, GENOME, places[i : i + 2], target) for i in (0, 2)]
+    parts = [atlas.contributions(run, CURVED.spec, GENOME.sequence, places[i : i + 2], target) for i in (0, 2)]
     joined = atlas.Contributions.joined(parts)
     np.testing.assert_allclose(joined.hypothetical, whole.hypothetical, atol=1e-6)
     bases = GENOME.sequence(places[2].extended(2 * WINDOW))

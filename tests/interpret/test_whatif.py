@@ -10,7 +10,7 @@ from genome.locus import Locus
 from genome.sandbox import motifs as sandbox_motifs
 from genome.sequence import Sequence, edited, reverse_complement
 from interpret.surrogate import surrogate
-from interpret.whatif import answers, backgrounds, default_scale, estimate, scale_words, window_at
+from interpret.whatif import answers, backgrounds, default_scale, estimate, scale_words, shuffled, window_at
 from interpret.whatif_edits import differences, flip, in_register, move, put_in, take_out
 from interpret.whatif_motif import best_match, of_sandbox, word
 from interpret.whatif_pairs import embed, spacing, verdict_words
@@ -176,7 +176,13 @@ def test_a_planted_motif_is_found_on_its_strand(strand):
 def test_in_an_additive_model_no_two_motifs_interact_and_each_does_what_its_weights_say():
     model = toy_model(Linear, n_members=3)
     found = spacing(
-        runner(model), model.spec, window(), word("ACGTA"), word("TTGCA"), [0, 2, 5], n=12, seed=0, scale="explained"
+        runner(model),
+        model.spec,
+        shuffled(window(), 12, seed=0),
+        word("ACGTA"),
+        word("TTGCA"),
+        [0, 2, 5],
+        scale="explained",
     )
     assert found.interaction.mean.shape == (8, 3, 2)  # both orders: this model does not read both strands alike
     np.testing.assert_allclose(found.interaction.mean, 0, atol=1e-5)
@@ -187,7 +193,9 @@ def test_in_an_additive_model_no_two_motifs_interact_and_each_does_what_its_weig
 
 def test_an_interaction_is_the_bonus_where_the_two_letters_stand_together():
     model = one_track("pairs", Pairs(WINDOW, 4.0), WINDOW)  # a bonus of 4 for A at 5 with A at 12
-    found = spacing(runner(model), model.spec, window(), word("ACC"), word("AGG"), [4], n=50, seed=1, scale="explained")
+    found = spacing(
+        runner(model), model.spec, shuffled(window(), 50, seed=1), word("ACC"), word("AGG"), [4], scale="explained"
+    )
     plain = backgrounds(window(), 50, seed=1)
     five, twelve = plain[:, 5] == 0, plain[:, 12] == 0
     expected = 4.0 * (1 - twelve.astype(float) - five + (five & twelve)).mean()
@@ -203,7 +211,7 @@ def test_the_global_importance_in_an_additive_model_is_known():
     model = one_track("pairs", Pairs(WINDOW, 0.0), WINDOW)
     weights = model.members[0].weights.numpy()
     motif, start = "ACGTAC", (WINDOW - 6) // 2
-    found = embed(runner(model), model.spec, window(), word(motif), n=400, seed=0, scale="explained")
+    found = embed(runner(model), model.spec, shuffled(window(), 400, seed=0), word(motif), scale="explained")
     plain = backgrounds(window(), 400, seed=0)
     inside = slice(start, start + 6)
     before = np.mean([weights[row[inside], np.arange(start, start + 6)].sum() for row in plain])
@@ -215,7 +223,8 @@ def test_the_global_importance_in_an_additive_model_is_known():
 def test_the_same_seed_gives_the_same_answer_and_another_a_close_one():
     model = toy_model(Curved)
     ask = [
-        embed(runner(model), model.spec, window(), word("ACGTAC"), n=100, seed=s, scale="explained") for s in (0, 0, 1)
+        embed(runner(model), model.spec, shuffled(window(), 100, seed=s), word("ACGTAC"), scale="explained")
+        for s in (0, 0, 1)
     ]
     np.testing.assert_array_equal(ask[0].effect.mean, ask[1].effect.mean)
     assert (ask[0].effect.mean != ask[2].effect.mean).any()
@@ -225,7 +234,13 @@ def test_motifs_that_do_not_fit_the_window_are_refused():
     model = toy_model()
     with pytest.raises(UserError, match="window"):
         spacing(
-            runner(model), model.spec, window(), word("ACGTAC"), word("ACGTAC"), [10], n=10, seed=0, scale="explained"
+            runner(model),
+            model.spec,
+            shuffled(window(), 10, seed=0),
+            word("ACGTAC"),
+            word("ACGTAC"),
+            [10],
+            scale="explained",
         )
 
 
@@ -387,7 +402,13 @@ def test_in_the_grammar_the_planted_pair_interacts_where_it_was_planted_and_nowh
     own = of_sandbox(sandbox_motifs())
     first, second = word("POU5F1::SOX2", own), word("NR5A2", own)
     found = spacing(
-        runner(grammar), grammar.spec, quiet(), first, second, [2, 3, 4, 7, 10, 11], n=8, seed=0, scale="explained"
+        runner(grammar),
+        grammar.spec,
+        shuffled(quiet(), 8, seed=0),
+        first,
+        second,
+        [2, 3, 4, 7, 10, 11],
+        scale="explained",
     )
     same_strand = np.array([name.count("(+)") == 2 for name in found.arrangements])
     assert len(found.arrangements) == 4  # the other order is the same from the other strand
@@ -403,12 +424,10 @@ def test_in_the_grammar_the_independent_pair_does_not_interact(grammar):
     found = spacing(
         runner(grammar),
         grammar.spec,
-        quiet(),
+        shuffled(quiet(), 8, seed=0),
         word("HNF4A", own),
         word("CEBPB", own),
         [3, 7, 20],
-        n=8,
-        seed=0,
         scale="explained",
     )
     assert not found.called.any()

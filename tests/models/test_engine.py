@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -301,3 +301,16 @@ def test_batches_of_very_long_windows_stay_small():
     model = toy_model(Long, window=196_608)
     measure_pace(model, torch.device("cpu"), gradient=False, seconds=5.0)
     assert max(asked) == 8
+
+
+def test_a_part_of_a_batch_teaches_no_pace() -> None:
+    """One row alone takes longer than a row of a full batch: it must not make long work look longer still."""
+    model = toy_model()
+    engine = toy_engine(model)
+    known = engine.pace(model.spec.model_id)
+    engine._paces[model.spec.model_id, False] = replace(known, batch=8, row_seconds=1e-9)
+    x = np.zeros((1, 4, model.spec.input_length), np.float32)
+    engine.run(model.spec.model_id, Components(), (x,))
+    assert engine.pace(model.spec.model_id).row_seconds == 1e-9
+    engine.run(model.spec.model_id, Components(), (np.repeat(x, 8, axis=0),))
+    assert engine.pace(model.spec.model_id).row_seconds > 1e-9
