@@ -11,6 +11,8 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -21,7 +23,7 @@ from torch import Tensor
 
 from models.core import Model, Target
 from models.difference_plan import Plan
-from models.difference_steps import Starts
+from models.difference_steps import Starts, Unchanged
 from models.difference_trace import Untraceable
 
 TOLERANCE = 1e-5  # of the track's standard deviation plus the size of the scalar
@@ -131,16 +133,35 @@ def _alternatives(x: Tensor, positions: Starts) -> Tensor:
 
 def _planned(plan: Plan, block: int, x: Tensor, positions: Starts, bases: Tensor) -> Tensor:
     """One component's effects by its plan: (positions, 3)."""
-    unchanged = plan.unchanged(x[None], block)
+    return _effects(plan, plan.unchanged(x[None], block), block, x, positions, bases)
+
+
+def _effects(plan: Plan, unchanged: Unchanged, block: int, x: Tensor, positions: Starts, bases: Tensor) -> Tensor:
     changes = torch.nn.functional.one_hot(bases, 4).to(x.dtype)
     changes = changes - x.T[torch.from_numpy(positions).to(x.device)][:, None]
-    with torch.no_grad():
-        return torch.cat(
-            [
-                plan.effects(unchanged, positions[start:end], changes[start:end])
-                for start, end in _blocks(positions, block)
-            ]
-        )
+
+    def effects(span: tuple[int, int]) -> Tensor:
+        return plan.effects(unchanged, positions[slice(*span)], changes[slice(*span)])
+
+    return torch.cat(_each(effects, _blocks(positions, block), x.device))
+
+
+def _each(
+    effects: Callable[[tuple[int, int]], Tensor], spans: list[tuple[int, int]], device: torch.device
+) -> list[Tensor]:
+    """Every block, on the processor as many at a time as torch has threads, each on one.
+
+    The steps of a block are too short to share: two threads that wait for each other at each took longer than one.
+    """
+    threads = torch.get_num_threads()
+    workers = min(threads, len(spans)) if device.type == "cpu" else 1
+    if workers < 2:
+        return [effects(span) for span in spans]
+    try:
+        with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(effects, spans))
+    finally:
+        torch.set_num_threads(threads)  # torch gives new threads what was set last anywhere
 
 
 def _blocks(positions: Starts, block: int) -> list[tuple[int, int]]:
@@ -239,7 +260,7 @@ def _fastest_block(plans: tuple[Plan, ...], x: Tensor) -> tuple[int, float]:
         for block in sorted({min(block, x.shape[1]) for block in _BLOCKS}):
             if best and block > max(best) and block * min(best.values()) > _TRIAL_SECONDS / 4:
                 break
-            if rounds >= 2 and best[block] > 1.4 * min(best.values()):
+            if rounds >= 2 and best.get(block, 0.0) > 1.4 * min(best.values()):
                 continue
             took = _block_seconds(plans[0], x, block) / block
             best[block] = min(took, best.get(block, took))
@@ -249,13 +270,13 @@ def _fastest_block(plans: tuple[Plan, ...], x: Tensor) -> tuple[int, float]:
 
 
 def _block_seconds(plan: Plan, x: Tensor, block: int) -> float:
-    """Time of one block in the middle of the window."""
-    first = (x.shape[1] - block) // 2
-    positions = np.arange(first, first + block, dtype=np.int64)
-    changes = torch.nn.functional.one_hot(_alternatives(x, positions), 4).to(x.dtype)
-    changes = changes - x.T[first : first + block][:, None]
+    """Time of one block in the middle of the window, among as many as are computed at a time."""
+    blocks = min(torch.get_num_threads() if x.device.type == "cpu" else 1, x.shape[1] // block)
+    first = (x.shape[1] - blocks * block) // 2
+    positions = np.arange(first, first + blocks * block, dtype=np.int64)
     unchanged = plan.unchanged(x[None], block)
-    return _seconds(partial(plan.effects, unchanged, positions, changes))
+    run = partial(_effects, plan, unchanged, block, x, positions, _alternatives(x, positions))
+    return _seconds(run) / blocks
 
 
 def _seconds(run: partial[Tensor]) -> float:

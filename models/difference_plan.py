@@ -69,6 +69,7 @@ class Plan:
         """(1,), the scalar of the unchanged window."""
         return picked(unchanged.results, self.program.answer)  # type: ignore[no-any-return]
 
+    @torch.no_grad()
     def effects(self, unchanged: Unchanged, positions: Starts, changes: Tensor) -> Tensor:
         """What each substitution does to the scalar.
 
