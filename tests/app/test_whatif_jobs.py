@@ -65,7 +65,9 @@ def test_the_sandboxs_planted_elements_become_an_atlas(
     page: AppTest, queue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(atlas, "discover", lambda *_, **__: (cluster("+", 30), cluster("-", 25)))
-    monkeypatch.setattr(compute_atlas, "planted", lambda: tuple(Locus("sb1", i, i + 200) for i in range(600, 30_600, 600)))
+    monkeypatch.setattr(
+        compute_atlas, "planted", lambda: tuple(Locus("sb1", i, i + 200) for i in range(600, 30_600, 600))
+    )
     page = jobs_page(page).run()
     page.button(key="atlas-planted").click().run()
     assert not page.exception
