@@ -75,7 +75,7 @@ def show(view: View, result: Result, key: str = "whatif") -> None:
                 query_params=result.after.to_query(),
             )
         st.plotly_chart(_figure(spec, result, track, shown), key=f"{key}-figure-{type(result).__name__}")
-        for words in _notes(spec, result):
+        for words in _notes(spec, result, track):
             st.caption(text(words, 900))
         st.dataframe(
             whatif_record.table(spec, result, track), hide_index=True, key=f"{key}-table-{type(result).__name__}"
@@ -158,7 +158,7 @@ def _words(spec: ModelSpec, result: Result, track: int) -> str:
     most = max((index for _, index in tracks_shown(spec)), key=lambda i: abs(float(part.mean[i])))
     name = {index: name for name, index in tracks_shown(spec)}[most]
     unit = unit_of(spec, most, result.scale)
-    whose = f"{name} (of {len(tracks_shown(spec))} tracks where it does most)" if len(spec.tracks) > 1 else name
+    whose = f"{name}, the track on which it does most" if len(tracks_shown(spec)) > 1 else name
     if isinstance(result, Importance):
         does = "does" if result.effect.clear[most] else "does nothing clear:"
         return (
@@ -167,14 +167,14 @@ def _words(spec: ModelSpec, result: Result, track: int) -> str:
     return f"{whose}: {needed_words(result, most, unit)}"
 
 
-def _notes(spec: ModelSpec, result: Result) -> tuple[str, ...]:
+def _notes(spec: ModelSpec, result: Result, track: int) -> tuple[str, ...]:
     """What has to be known to read the numbers."""
     beyond = (f"Log odds beyond ±{CHECKED:.0f} are beyond what validation rows can check: only their order counts.",)
     beyond = beyond if _log_odds_reached(spec, result) > CHECKED else ()
     if isinstance(result, Change):
         return beyond
     if isinstance(result, Tiles):
-        return tuple(words for words in dict.fromkeys(result.refused) if words)
+        return tuple(words for words in (result.refused[track],) if words)
     if isinstance(result, Spacing | Importance | Needed):
         return (scale_words(spec, result.scale), *beyond)
     return ()
