@@ -25,6 +25,7 @@ from models import registry
 JOB_KIND = "additive"
 SAID_SECONDS = 3.0  # what takes longer has its time said before it is asked
 JOB_SECONDS = 10.0  # what takes longer is offered as a job
+LINK_SECONDS = 30.0  # what takes longer is not asked by opening a link
 # Raise it when the numbers of the job change: old results are then another job's.
 _RULE = 1
 

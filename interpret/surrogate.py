@@ -204,11 +204,16 @@ def words(found: Surrogate, track: int) -> str:
     additive, pairwise = found.additive.value[track], found.pairwise.value[track]
     if np.isnan(additive):
         return "Mutants of this place hardly differ on this track, so there is nothing to explain."
-    rest = max(0.0, 1 - max(additive, pairwise))
-    return (
-        f"{_percent(additive)} of what the model does here is additive: a sum over single bases. Pairs between the positions "
-        f"that matter most bring it to {_percent(max(additive, pairwise))}; {_percent(rest)} is neither."
+    said = (
+        f"{_percent(additive)} ({_percent(found.additive.low[track])} to {_percent(found.additive.high[track])}) of what the "
+        "model does here is additive: a sum over single bases."
     )
+    if pairwise > additive:
+        said += f" Pairs between the positions that matter most bring it to {_percent(pairwise)}."
+    else:
+        said += f" Pairs between the positions that matter most add nothing that {found.n:,} mutants can show."
+    rest = max(0.0, 1 - max(additive, pairwise))
+    return f"{said} {_percent(rest)} is neither, or too fine to be fitted on so many mutants."
 
 
 def _percent(share: float) -> str:

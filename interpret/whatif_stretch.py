@@ -230,22 +230,51 @@ def needed_or_enough(
     )  # fmt: skip
 
 
+def tiles_words(found: Tiles, track: int, unit: str) -> str:
+    """Which tile matters most on a track, in a sentence: of those whose interval excludes 0.
+
+    Args:
+        found: the answer.
+        track: which track.
+        unit: of differences, where no share is given.
+    """
+    part = found.drop if found.refused[track] else found.share
+    values, clear = part.mean[:, track], part.clear[:, track]
+    if np.isnan(values).all():
+        return "no tile here can be shuffled."
+    if not clear.any():
+        return f"no tile does anything clear: every interval over {found.n} shuffles holds 0."
+    top = int(np.where(clear, np.abs(values), -1.0).argmax())
+    amount = f"{abs(values[top]):.3g} {unit}" if found.refused[track] else f"{abs(values[top]):.0%} of it"
+    return (
+        f"the tile that matters most is {found.starts[top] + 1:,} to {found.ends[top]:,}; shuffling it "
+        f"{'takes away' if values[top] > 0 else 'adds'} {amount}."
+    )
+
+
 def needed_words(found: Needed, track: int, unit: str) -> str:
     """What the tests say of a track, in a sentence.
 
-    An effect counts when its interval excludes 0 and it is at least a twentieth of what the place has above shuffled DNA.
+    An effect counts when its interval excludes 0 and it is at least a twentieth of what the place has above shuffled DNA. A
+    stretch that lowers the prediction is neither needed nor enough for it: that is said in other words.
     """
+    here, elsewhere = (
+        int(np.sign(part.mean[track])) if counts(found, part, track) else 0
+        for part in (found.necessity, found.sufficiency)
+    )
     verdict = {
-        (True, True): "needed here and enough elsewhere",
-        (True, False): "needed here, but not enough elsewhere",
-        (False, True): "enough elsewhere, but not needed here: its neighbours make up for it",
-        (
-            False,
-            False,
-        ): "neither needed nor enough: the model does not use it, even if it stands where activity is high",
-    }[counts(found, found.necessity, track), counts(found, found.sufficiency, track)]
+        (1, 1): "is needed here and enough elsewhere",
+        (1, 0): "is needed here, but not enough elsewhere",
+        (0, 1): "is enough elsewhere, but not needed here: its neighbours make up for it",
+        (0, 0): "is neither needed nor enough: the model does not use it, even if it stands where activity is high",
+        (-1, -1): "lowers the prediction, here and elsewhere",
+        (-1, 0): "lowers the prediction here, and does nothing elsewhere",
+        (0, -1): "lowers the prediction elsewhere, and does nothing here",
+        (-1, 1): "lowers the prediction here, although it raises it elsewhere: its neighbours turn what it does",
+        (1, -1): "is needed here, although it lowers the prediction elsewhere: its neighbours turn what it does",
+    }[here, elsewhere]
     return (
-        f"{found.start + 1:,} to {found.end:,} is {verdict} (needed {with_interval(found.necessity, track)}, enough "
+        f"{found.start + 1:,} to {found.end:,} {verdict} (needed {with_interval(found.necessity, track)}, enough "
         f"{with_interval(found.sufficiency, track)} {unit})."
     )
 

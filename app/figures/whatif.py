@@ -24,7 +24,7 @@ def spacing(found: Spacing, track: int, unit: str) -> go.Figure:
         low, high = part.low[row, :, track], part.high[row, :, track]
         made.add_scatter(
             x=np.concatenate([found.gaps, found.gaps[::-1]]), y=np.concatenate([high, low[::-1]]),
-            fill="toself", fillcolor=_faint(color), line={"width": 0}, hoverinfo="skip", showlegend=False,
+            fill="toself", mode="lines", fillcolor=_faint(color), line={"width": 0}, hoverinfo="skip", showlegend=False,
         )  # fmt: skip
         called = found.called[row, :, track]
         made.add_scatter(

@@ -108,7 +108,7 @@ def _buttons(view: View, asked: Question | None, *, linked: bool) -> bool:
             what_if_job.offer(view, asked, asker)
         _copy_link(view, asked)
     words = compute_question.cost_words(taken, as_job=as_job)
-    slow = taken is None or taken >= compute_question.JOB_SECONDS
+    slow = taken is None or taken >= compute_question.LINK_SECONDS
     if words or (linked and slow):
         st.caption(text(f"{words} This link asks when you press the button." if linked and slow else words))
     return pressed or (linked and not slow)
@@ -137,10 +137,10 @@ def _view() -> View:
     picker, place = st.columns([0.45, 0.55], vertical_alignment="bottom")
     specs = {spec.model_id: spec for spec in registry.specs()}
     ids = list(specs)
-    first = ids.index(looked_at.model) if looked_at.model in ids else 0
-    chosen = picker.selectbox(
-        "Model", ids, index=first, format_func=lambda name: specs[name].title, key=f"{_MODEL}-{looked_at.model}"
-    )
+    key = f"{_MODEL}-{looked_at.model}"
+    if st.session_state.get(key) not in ids:
+        st.session_state[key] = looked_at.model if looked_at.model in ids else ids[0]
+    chosen = picker.selectbox("Model", ids, format_func=lambda name: specs[name].title, key=key)
     view = compute_whatif.of_model(looked_at, str(chosen))
     view = replace(view, contig=compute.contig_digest(view, state.asker()))
     edits = f", with {len(view.edits)} edit{'s' if len(view.edits) > 1 else ''}" if view.edits else ""

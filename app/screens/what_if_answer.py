@@ -19,7 +19,7 @@ from interpret import surrogate
 from interpret.surrogate import Surrogate
 from interpret.whatif import Estimate, scale_words, signed_change, unit_of, with_interval
 from interpret.whatif_pairs import VERDICT_RULE, Importance, Spacing, verdict_words
-from interpret.whatif_stretch import Needed, Tiles, needed_words
+from interpret.whatif_stretch import Needed, Tiles, needed_words, tiles_words
 from interpret.wording import CHECKED, LOG_ODDS, signed
 from models import registry
 from models.core import ModelSpec
@@ -75,7 +75,7 @@ def show(view: View, result: Result, key: str = "whatif") -> None:
                 query_params=result.after.to_query(),
             )
         st.plotly_chart(_figure(spec, result, track, shown), key=f"{key}-figure-{type(result).__name__}")
-        for words in _notes(spec, result):
+        for words in _notes(spec, result, track):
             st.caption(text(words, 900))
         st.dataframe(
             whatif_record.table(spec, result, track), hide_index=True, key=f"{key}-table-{type(result).__name__}"
@@ -153,36 +153,47 @@ def _words(spec: ModelSpec, result: Result, track: int) -> str:
     if isinstance(result, Surrogate):
         return f"{name}: {surrogate.words(result, track)}"
     if isinstance(result, Tiles):
-        part = result.drop if result.refused[track] else result.share
-        if np.isnan(part.mean[:, track]).all():
-            return f"{name}: no tile here can be shuffled."
-        top = int(np.nanargmax(abs(part.mean[:, track])))
-        lost = float(part.mean[top, track])
-        unit = f" {unit_of(spec, track, 'explained')}"
-        amount = f"{abs(lost):.3g}{unit}" if result.refused[track] else f"{abs(lost):.0%} of it"
-        return (
-            f"{name}: the tile that matters most is {result.starts[top] + 1:,} to {result.ends[top]:,}; shuffling it "
-            f"{'takes away' if lost > 0 else 'adds'} {amount}."
-        )
-    unit = unit_of(spec, track, result.scale)
+        return f"{name}: {tiles_words(result, track, unit_of(spec, track, 'explained'))}"
+    part = result.effect if isinstance(result, Importance) else result.necessity
+    most = max((index for _, index in tracks_shown(spec)), key=lambda i: abs(float(part.mean[i])))
+    name = {index: name for name, index in tracks_shown(spec)}[most]
+    unit = unit_of(spec, most, result.scale)
+    whose = f"{name}, the track on which it does most" if len(tracks_shown(spec)) > 1 else name
     if isinstance(result, Importance):
+        does = "does" if result.effect.clear[most] else "does nothing clear:"
         return (
-            f"{name}: {result.word.name} does {with_interval(result.effect, track)} {unit} in {result.n} backgrounds."
+            f"{whose}: {result.word.name} {does} {with_interval(result.effect, most)} {unit} in {result.n} backgrounds."
         )
-    return f"{name}: {needed_words(result, track, unit)}"
+    return f"{whose}: {needed_words(result, most, unit)}"
 
 
-def _notes(spec: ModelSpec, result: Result) -> tuple[str, ...]:
+def _notes(spec: ModelSpec, result: Result, track: int) -> tuple[str, ...]:
     """What has to be known to read the numbers."""
+    beyond = (f"Log odds beyond ±{CHECKED:.0f} are beyond what validation rows can check: only their order counts.",)
+    beyond = beyond if _log_odds_reached(spec, result) > CHECKED else ()
     if isinstance(result, Change):
-        odds = [index for index, track in enumerate(spec.tracks) if track.unit == LOG_ODDS]
-        levels = np.abs(np.concatenate([result.effect.before[odds], result.effect.after[odds]]))
-        if len(levels) and levels.max() > CHECKED:
-            return (
-                f"Log odds beyond ±{CHECKED:.0f} are beyond what validation rows can check: only their order counts.",
-            )
+        return beyond
     if isinstance(result, Tiles):
-        return tuple(words for words in dict.fromkeys(result.refused) if words)
+        return tuple(words for words in (result.refused[track],) if words)
     if isinstance(result, Spacing | Importance | Needed):
-        return (scale_words(spec, result.scale),)
+        return (scale_words(spec, result.scale), *beyond)
     return ()
+
+
+def _log_odds_reached(spec: ModelSpec, result: Result) -> float:
+    """The largest log odds, in size, among the levels that an answer compares; 0 where it has none.
+
+    A spacing scan keeps effects and no levels: one of its two lies at least half of the effect from 0.
+    """
+    odds = [index for index, track in enumerate(spec.tracks) if track.unit == LOG_ODDS]
+    if isinstance(result, Change):
+        levels = (result.effect.before, result.effect.after)
+    elif isinstance(result, Importance):
+        levels = (result.without, result.without + result.effect.mean)
+    elif isinstance(result, Needed):
+        levels = (result.wild_type, result.shuffled)
+    elif isinstance(result, Spacing):
+        levels = (result.pair.mean / 2, result.first.mean / 2)
+    else:
+        return 0.0
+    return max((float(np.abs(level[..., odds]).max()) for level in levels if odds), default=0.0)

@@ -452,3 +452,63 @@ def test_in_the_grammar_the_correlate_is_neither_needed_nor_enough(grammar):
 
 def test_motifs_read_on_the_other_strand_are_the_reverse_complement():
     assert word("ACGGT").on("-") == reverse_complement("ACGGT")
+
+
+# -- the sentences say what the numbers say
+
+
+def flat(mean: float, half: float = 0.1):
+    from interpret.whatif import Estimate
+
+    def one(value):
+        return np.array([value])
+
+    return Estimate(one(mean), one(mean - half), one(mean + half), one(0.0), np.array([True]), 100)
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "said"),
+    [
+        (2.0, 2.0, "is needed here and enough elsewhere"),
+        (-2.0, -2.0, "lowers the prediction, here and elsewhere"),
+        (-2.0, 0.0, "lowers the prediction here, and does nothing elsewhere"),
+        (2.0, -2.0, "is needed here, although it lowers"),
+        (0.0, 0.05, "neither needed nor enough"),
+    ],
+)
+def test_a_stretch_that_lowers_the_prediction_is_never_called_needed(lost, gained, said):
+    from interpret.whatif_stretch import Needed
+
+    levels = np.array([5.0]), np.array([0.0])
+    found = Needed(10, 30, flat(lost), flat(gained), flat(lost - gained), *levels, 100, 0, "explained", "")
+    assert said in needed_words(found, 0, "activity")
+
+
+def test_the_tile_named_is_one_whose_interval_excludes_0():
+    from dataclasses import replace
+
+    from interpret.whatif import Estimate
+    from interpret.whatif_stretch import Tiles, tiles_words
+
+    mean, half = np.array([[-3.0], [1.0], [0.2]]), np.array([[4.0], [0.3], [0.1]])
+    drop = Estimate(mean, mean - half, mean + half, np.zeros((3, 1)), np.ones((3, 1), bool), 20)
+    starts = np.array([0, 10, 20])
+    found = Tiles(starts, starts + 10, drop, drop, ("no amount",), np.zeros(1), 20, 0, "")
+    assert "11 to 20; shuffling it takes away 1 log odds" in tiles_words(found, 0, "log odds")
+    unclear = replace(drop, low=mean - 9, high=mean + 9)
+    assert "no tile does anything clear" in tiles_words(replace(found, drop=unclear), 0, "log odds")
+
+
+def test_pairs_that_explain_nothing_more_are_said_to():
+    from dataclasses import replace
+
+    from interpret.surrogate import Share, words
+
+    model = toy_model(Linear, n_members=1)
+    found = surrogate(runner(model), model.spec, window(), 0, WINDOW, n=1_000, seed=0, scale="explained")
+    half = Share(*(np.full(2, value) for value in (0.4, 0.3, 0.5)))
+    less, more = (replace(half, value=np.full(2, value)) for value in (0.38, 0.6))
+    said = words(replace(found, additive=half, pairwise=less), 0)
+    assert "40 % (30 % to 50 %)" in said
+    assert "add nothing that 1,000 mutants can show" in said
+    assert "bring it to 60 %" in words(replace(found, additive=half, pairwise=more), 0)
