@@ -52,7 +52,7 @@ def deletion(view: View, asker: Asker, *, thorough: bool = False) -> Deletion | 
     """What the strongest bases cost in the window of the strongest prediction, or why that was not tested."""
     spec = registry.spec(view.model)
     key = _key("deletion", view)
-    seconds = compute.engine().pace(spec.model_id).row_seconds * faithfulness.TEST_ROWS
+    seconds = _row_seconds(spec) * faithfulness.TEST_ROWS
     if not (thorough or compute.cache().holds(key) or seconds <= DELETION_SECONDS):
         return Untested(f"not tested: would take {_seconds(seconds)}", f"It was left out for its time; {ASK}.")
     x, values = tested(view, asker)
@@ -89,7 +89,7 @@ def curves(view: View, asker: Asker) -> Curves:
 
 def curve_seconds(spec: ModelSpec) -> float:
     """About how long the curves take, from the measured pace."""
-    return compute.engine().pace(spec.model_id).row_seconds * faithfulness.CURVE_ROWS
+    return _row_seconds(spec) * faithfulness.CURVE_ROWS
 
 
 def tested(view: View, asker: Asker) -> tuple[Float, Float]:
@@ -140,8 +140,13 @@ def _method_seconds(view: View, spec: ModelSpec, method: Method) -> float | None
     stride = letter_stride(spec)
     long = view.locus.length > spec.input_length
     n_windows = (view.locus.length + spec.input_length) // stride if long else 1
-    pace = compute.engine().pace(spec.model_id, gradient=method.gradient)
-    return n_windows * method.passes(spec.input_length) * pace.row_seconds
+    return n_windows * method.passes(spec.input_length) * _row_seconds(spec, gradient=method.gradient)
+
+
+def _row_seconds(spec: ModelSpec, *, gradient: bool = False) -> float:
+    """Time of one pass as it was when first asked for: a busy moment must not change what a link shows."""
+    key = ("pace when first asked for", spec.model_id, gradient)
+    return compute.cache().get(key, lambda: compute.engine().pace(spec.model_id, gradient=gradient).row_seconds)
 
 
 def _key(what: str, view: View) -> Hashable:

@@ -31,7 +31,7 @@ PANELS = {
     "edit": "Edit",
     "checks": "Checks",
     "mutagenesis": "Mutagenesis",
-    "methods": "Methods side by side",
+    "methods": "Methods",
     "motifs": "Motifs",
     "beside": "Side by side",
     "tracks": "Your tracks",
