@@ -14,13 +14,13 @@ from app.compute import Asker
 from app.view import PASTED, View
 from genome.catalog import genome_entry
 from genome.errors import UserError
+from genome.sequence import decoded
 from interpret.headline import headline
 from models import registry
 from models.core import ModelSpec
 from models.engine import Priority, Progress, Runner
 from models.predict import Embeddings
 from models.shift import Reference, Verdict, find_reference, judge, outside
-from models.shuffle import N_CODE
 from models.tiling import core_of, tile, windows
 
 Codes = npt.NDArray[np.int8]
@@ -73,11 +73,6 @@ def runner(spec: ModelSpec, asker: Asker, priority: Priority) -> Runner:
     return compute.engine().runner(spec.model_id, session=asker.session, priority=priority)
 
 
-def codes_in(encoded: npt.NDArray[np.float32]) -> Codes:
-    """int8 (n, length), 0..3 for ACGT and 4 for N, of one-hot (n, 4, length)."""
-    return np.where(encoded.any(axis=1), encoded.argmax(axis=1), N_CODE).astype(np.int8)
-
-
 def _judged(view: View, spec: ModelSpec, reference: Reference, asker: Asker) -> Verdict:
     """The verdict on one window, centred on the strongest prediction."""
     strongest = headline(compute.prediction(view, asker), spec.track_index(view.track))
@@ -88,7 +83,7 @@ def _judged(view: View, spec: ModelSpec, reference: Reference, asker: Asker) -> 
         core = (middle, middle + 1)
     encoded = windows(whole.one_hot(), tile(core, window=spec.input_length, stride=spec.input_length))
     features = features_of(spec, reference, encoded, runner(spec, asker, "interactive"), asker.progress)
-    return judge(reference, codes_in(encoded), features)[0]
+    return judge(reference, decoded(encoded), features)[0]
 
 
 @lru_cache(maxsize=64)

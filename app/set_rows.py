@@ -5,10 +5,7 @@ A row that cannot be used is named and left out; the others are kept.
 
 from __future__ import annotations
 
-import gzip
-import io
 import math
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +15,7 @@ from genome.locus import Locus
 from genome.paste import read_records
 from genome.sequence import clean_bases
 from genome.source import Genome
+from genome.uploads import text_of
 
 MAX_ROWS = 20_000
 MAX_REMOTE_ROWS = 200  # of a genome that is read from a server, window by window
@@ -68,21 +66,13 @@ def read_text(data: bytes) -> str:
     """
     if len(data) > MAX_BYTES:
         raise UserError(f"This file has {len(data) >> 20:,} MB; upload at most {MAX_BYTES >> 20} MB, or a part of it.")
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-                data = packed.read(MAX_UNPACKED + 1)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UserError("This file is cut short or damaged; upload it again.") from error
-        if len(data) > MAX_UNPACKED:
-            raise UserError(f"This file unpacks to more than {MAX_UNPACKED >> 20} MB; upload a part of it.")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError("This file is not text; upload FASTA, TSV, BED or narrowPeak.") from error
-    if "\0" in text:
-        raise UserError("This file is not text; upload FASTA, TSV, BED or narrowPeak.")
-    return text
+    return text_of(
+        "This file",
+        data,
+        most=MAX_UNPACKED,
+        smaller="upload a part of it",
+        not_text="is not text; upload FASTA, TSV, BED or narrowPeak",
+    )
 
 
 def is_intervals(name: str, text: str) -> bool:

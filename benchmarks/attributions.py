@@ -17,11 +17,12 @@ from torch import Tensor
 from benchmarks.networks import bpnet_like, legnet_like, random_windows
 from benchmarks.run import side_by_side
 from interpret.attribution import Explained, from_references
-from interpret.integrated_gradients import PathGradients, Scalars
+from interpret.integrated_gradients import PathGradients
 from interpret.methods import METHODS
 from interpret.references import N_SHUFFLES, reference_windows
 from models.core import Model, Target
 from models.engine import Engine
+from models.predict import Scalars
 
 CAPTUM_POINTS = 50  # its default
 SHUFFLE_POINTS = 16

@@ -38,14 +38,13 @@ from benchmarks.profile_truth import site_mask
 from genome.errors import UserError
 from genome.locus import Locus
 from genome.sandbox import elements, sandbox_genome, sites
-from genome.sequence import encoded
+from genome.sequence import decoded, encoded
 from interpret.checks import DELETION_BAD, DELETION_BEATEN, DELETION_GOOD, METHODS_GOOD
 from interpret.faithfulness import (
     FRACTIONS,
     Ends,
     NothingToExplain,
     area,
-    codes_of,
     deletion_test,
     ends,
     strongest,
@@ -156,7 +155,7 @@ def measure(engine: Engine, case: Case) -> list[dict[str, Any]]:
         if isinstance(values, str):
             row["refused"] = values
         else:
-            areas = np.array([_areas(run, spec, case.target, *one) for one in zip(windows, values, found, strict=True)])
+            areas = np.array([_areas(run, case.target, *one) for one in zip(windows, values, found, strict=True)])
             row["deletion_area"], row["insertion_area"] = _mean(areas[:, 0]), _mean(areas[:, 1])
             if truth is not None:
                 pairs = list(zip(np.abs(values), truth, strict=True))
@@ -186,10 +185,10 @@ def _rankings(engine: Engine, case: Case, windows: Float) -> Iterator[tuple[str,
             yield words, (found.contributions.mean(axis=1) * windows).sum(axis=1)
 
 
-def _areas(run: Any, spec: ModelSpec, target: Target, x: Float, values: Float, found: Ends) -> tuple[float, float]:
+def _areas(run: Any, target: Target, x: Float, values: Float, found: Ends) -> tuple[float, float]:
     """The areas under the deletion and the insertion curve of one window, mean over its shuffles."""
-    order = strongest(values, codes_of(x), found.sign)
-    curves = swept(run, x, found, [order] * len(found.shuffled), spec, target).mean(axis=1)
+    order = strongest(values, decoded(x), found.sign)
+    curves = swept(run, x, found, [order] * len(found.shuffled), target).mean(axis=1)
     fractions = np.array([0.0, *FRACTIONS, 1.0])
     return area(curves[0], fractions), area(curves[1], fractions)
 

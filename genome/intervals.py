@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import math
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +16,7 @@ import numpy.typing as npt
 from genome.errors import UserError
 from genome.locus import Locus
 from genome.source import ContigNames
+from genome.uploads import text_of
 
 MAX_UPLOAD = 50 << 20  # bytes
 MAX_UNPACKED = 400 << 20  # bytes, of a gzip
@@ -170,26 +169,14 @@ def parse_intervals(name: str, data: bytes) -> Intervals:
         return _parse_bigwig(shown, data)
     if data[:4] in _BIGBED:
         raise UserError(f"{shown} is a bigBed; upload it as BED (bigBedToBed converts it).")
-    return _parse_text(shown, _text(shown, data))
-
-
-def _text(shown: str, data: bytes) -> str:
-    """The text of a plain or gzip file."""
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-                data = packed.read(MAX_UNPACKED + 1)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UserError(f"{shown} is cut short or damaged; upload it again.") from error
-        if len(data) > MAX_UNPACKED:
-            raise UserError(f"{shown} unpacks to more than {MAX_UNPACKED >> 20} MB; upload a part of it.")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{shown} is not a text file; upload BED, bedGraph, narrowPeak or bigWig.") from error
-    if "\0" in text:
-        raise UserError(f"{shown} is not a text file; upload BED, bedGraph, narrowPeak or bigWig.")
-    return text
+    text = text_of(
+        shown,
+        data,
+        most=MAX_UNPACKED,
+        smaller="upload a part of it",
+        not_text="is not a text file; upload BED, bedGraph, narrowPeak or bigWig",
+    )
+    return _parse_text(shown, text)
 
 
 def _parse_text(shown: str, text: str) -> Intervals:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from genome.errors import UserError
 from genome.locus import Locus
-from genome.sequence import one_hot
+from genome.sequence import codes_of
 from genome.source import MemoryGenome
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets" / "sandbox"
@@ -180,7 +180,7 @@ def occupancy(bases: str, motif: SandboxMotif) -> npt.NDArray[np.float64]:
 def motif_scores(bases: str, motif: SandboxMotif) -> npt.NDArray[np.float64]:
     """float64 (2, positions): matrix score in bits of each placement, rows + and - strand; N scores 0."""
     matrix = motif.scores()
-    codes = np.where((encoded := one_hot(bases)).any(axis=0), encoded.argmax(axis=0), 4)
+    codes = codes_of(bases)
     n_positions = max(len(codes) - motif.length + 1, 0)
     result = np.zeros((2, n_positions))
     for row, oriented in enumerate((matrix, matrix[::-1, ::-1])):

@@ -88,6 +88,11 @@ def encoded(codes: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
     return (codes[..., None, :] == np.arange(4, dtype=np.int8)[:, None]).astype(np.float32)
 
 
+def decoded(one_hot: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+    """int8 (..., length), 0..3 for ACGT and 4 for N, of one-hot (..., 4, length): the way back from ``encoded``."""
+    return np.where(one_hot.any(axis=-2), one_hot.argmax(axis=-2), 4).astype(np.int8)
+
+
 def codes_of(bases: str) -> npt.NDArray[np.int8]:
     """int8 (length,): 0..3 for A, C, G, T in either case, 4 for anything else."""
     return _CODES[np.frombuffer(bases.encode("ascii", "replace"), dtype=np.uint8)]
@@ -95,8 +100,7 @@ def codes_of(bases: str) -> npt.NDArray[np.int8]:
 
 def letters(encoded: npt.NDArray[np.float32]) -> str:
     """The DNA letters of a one-hot array (4, length); a column of zeros is N."""
-    codes = np.where(encoded.any(axis=0), encoded.argmax(axis=0), 4)
-    return "".join("ACGTN"[code] for code in codes)
+    return "".join("ACGTN"[code] for code in decoded(encoded))
 
 
 def reverse_complement(bases: str) -> str:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from genome.errors import UserError
+from genome.sequence import decoded
 from interpret.references import N_SHUFFLES, reference_windows
 from models.core import ModelSpec, Target
 from models.engine import Progress, Runner
-from models.predict import Components
+from models.predict import Scalars
 
 Float = npt.NDArray[np.float32]
 Real = npt.NDArray[np.float64]
@@ -163,7 +163,7 @@ def ends(run: Runner, x: Float, spec: ModelSpec, target: Target, *, seed: int, d
     if n_share > MOST_N:
         raise UserError(f"{n_share:.0%} of the bases are unknown (N): what the known ones do cannot be tested.")
     shuffled = reference_windows(x[None], "shuffled", seed=seed)[0, :draws]
-    values = scalars(run, np.concatenate([x[None], shuffled]), spec, target)
+    values = scalars(run, np.concatenate([x[None], shuffled]), target)
     found = Ends(shuffled, float(values[0]), values[1:])
     sd = spec.tracks[spec.track_index(target.track)].sd
     if abs(found.difference) < LEAST * sd:
@@ -203,7 +203,7 @@ def deletion_test(
         NothingToExplain: when the window is predicted as its shuffles are.
     """
     found = ends(run, x, spec, target, seed=seed)
-    codes = codes_of(x)
+    codes = decoded(x)
     ranking = strongest(values, codes, found.sign)
     places = _with_others(codes, ranking, most, sign=found.sign, values=values)
     if not len(places):
@@ -213,7 +213,7 @@ def deletion_test(
     drawn = [matched_others(codes, ranking, places, random) for _ in found.shuffled]
     rows = [replaced(x, shuffle, places) for shuffle in found.shuffled]
     rows += [replaced(x, shuffle, others) for shuffle, (others, _) in zip(found.shuffled, drawn, strict=True)]
-    moved = found.sign * (found.original - scalars(run, np.stack(rows), spec, target, progress))
+    moved = found.sign * (found.original - scalars(run, np.stack(rows), target, progress))
     return Deletion(
         places=places,
         costs=moved[: len(drawn)],
@@ -250,14 +250,14 @@ def curves(
         NothingToExplain: when the window is predicted as its shuffles are.
     """
     found = ends(run, x, spec, target, seed=seed)
-    codes = codes_of(x)
+    codes = decoded(x)
     ranking = strongest(np.nan_to_num(values), codes, found.sign)
     random = np.random.default_rng([seed, 2])
     ranked = [ranking] * len(found.shuffled)
     drawn = [matched_order(codes, ranking, random) for _ in found.shuffled]
     halves = (None, None) if progress is None else (lambda d: progress(d / 2), lambda d: progress(0.5 + d / 2))
-    first = swept(run, x, found, ranked, spec, target, halves[0])
-    second = swept(run, x, found, drawn, spec, target, halves[1])
+    first = swept(run, x, found, ranked, target, halves[0])
+    second = swept(run, x, found, drawn, target, halves[1])
     fractions = np.array([0.0, *FRACTIONS, 1.0])
     return Curves(fractions, first[0].mean(axis=0), first[1].mean(axis=0), second[0], second[1])
 
@@ -267,7 +267,6 @@ def swept(
     x: Float,
     found: Ends,
     orders: list[Places],
-    spec: ModelSpec,
     target: Target,
     progress: Progress | None = None,
 ) -> Real:
@@ -279,7 +278,7 @@ def swept(
     pairs = list(zip(found.shuffled, orders, strict=True))
     rows = [replaced(x, shuffle, order[:count]) for shuffle, order in pairs for count in counts]
     rows += [replaced(shuffle, x, order[:count]) for shuffle, order in pairs for count in counts]
-    inner = scalars(run, np.stack(rows), spec, target, progress).reshape(2, len(pairs), len(counts))
+    inner = scalars(run, np.stack(rows), target, progress).reshape(2, len(pairs), len(counts))
     full, none = np.full(len(pairs), found.original), found.values
     whole = [np.column_stack([full, inner[0], none]), np.column_stack([none, inner[1], full])]
     return (np.stack(whole) - found.values.mean()) / found.difference
@@ -340,17 +339,10 @@ def replaced(window: Float, by: Float, places: Places) -> Float:
     return changed
 
 
-def scalars(run: Runner, rows: Float, spec: ModelSpec, target: Target, progress: Progress | None = None) -> Real:
+def scalars(run: Runner, rows: Float, target: Target, progress: Progress | None = None) -> Real:
     """The explained function, mean over members and strands, of windows (n, 4, window): float64 (n,)."""
-    answers = run(Components(), (rows,), progress)[0]  # (n, components, tracks, bins)
-    flat = torch.from_numpy(np.ascontiguousarray(answers.reshape(-1, *answers.shape[2:])))
-    found: Real = target.scalar(spec, flat).numpy().reshape(answers.shape[:2]).mean(axis=1, dtype=np.float64)
+    found: Real = run(Scalars(target), (rows,), progress)[0].mean(axis=1, dtype=np.float64)
     return found
-
-
-def codes_of(x: Float) -> npt.NDArray[np.int8]:
-    """int8 (window,), 0..3 for ACGT and 4 for N, of one-hot (4, window)."""
-    return np.where(x.any(axis=0), x.argmax(axis=0), 4).astype(np.int8)
 
 
 def _with_others(codes: npt.NDArray[np.int8], ranking: Places, most: int, *, sign: int, values: Float) -> Places:

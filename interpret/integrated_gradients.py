@@ -17,24 +17,10 @@ from interpret.attribution import Explained, Float, from_references
 from interpret.references import reference_windows
 from models.core import Model, ModelSpec, Target
 from models.engine import Progress, Runner
+from models.predict import Scalars
 
 FIRST_POINTS = 8
 MOST_POINTS = 256
-
-
-@dataclass(frozen=True)
-class Scalars:
-    """The explained scalar of each window, for each component: (n, 4, window) -> (n, components)."""
-
-    target: Target
-    passes: int = 1
-    gradient: bool = False
-
-    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
-        return (torch.cat([self._of(model, x) for x in rows[0].split(batch)]),)
-
-    def _of(self, model: Model, x: Tensor) -> Tensor:
-        return torch.stack([self.target.scalar(model.spec, model.component(x, *c)) for c in model.components], dim=1)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import io
 import math
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genome.errors import UserError
 from genome.sequence import BASES
+from genome.uploads import text_of
 
 MAX_UPLOAD = 20 << 20  # bytes
 MAX_UNPACKED = 100 << 20  # bytes, of a gzip
@@ -134,20 +132,13 @@ def _lines(shown: str, data: bytes) -> list[tuple[int, str]]:
         raise UserError(
             f"{shown} has {len(data) >> 20:,} MB; a table of up to {MAX_UPLOAD >> 20} MB can be read: cut it to this locus."
         )
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
-                data = packed.read(MAX_UNPACKED + 1)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise UserError(f"{shown} is cut short or damaged; upload it again.") from error
-    if len(data) > MAX_UNPACKED:
-        raise UserError(f"{shown} unpacks to more than {MAX_UNPACKED >> 20} MB; cut it to this locus.")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{shown} is not a text file; give a TSV or CSV of measured effects.") from error
-    if "\0" in text:
-        raise UserError(f"{shown} is not a text file; give a TSV or CSV of measured effects.")
+    text = text_of(
+        shown,
+        data,
+        most=MAX_UNPACKED,
+        smaller="cut it to this locus",
+        not_text="is not a text file; give a TSV or CSV of measured effects",
+    )
     found = [
         (number, line)
         for number, line in enumerate(text.splitlines(), 1)

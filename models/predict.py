@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genome.locus import Locus
 from genome.sequence import Sequence
-from models.core import Model, ModelSpec, Prediction
+from models.core import Model, ModelSpec, Prediction, Target
 from models.engine import Progress, Runner
 from models.tiling import Tiling, core_of, tile, windows
 
@@ -37,6 +37,21 @@ class Components:
             return (torch.stack([model.component(x, *component) for component in model.components], dim=1),)
         pairs = [model.component_with_noise(x, *component) for component in model.components]
         return tuple(torch.stack(column, dim=1) for column in zip(*pairs, strict=True))
+
+
+@dataclass(frozen=True)
+class Scalars:
+    """The explained scalar of each window, for each component: (n, 4, window) -> (n, components)."""
+
+    target: Target
+    passes: int = 1
+    gradient: bool = False
+
+    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
+        return (torch.cat([self._of(model, x) for x in rows[0].split(batch)]),)
+
+    def _of(self, model: Model, x: Tensor) -> Tensor:
+        return torch.stack([self.target.scalar(model.spec, model.component(x, *c)) for c in model.components], dim=1)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import letters as letters_figure
-from app.figures.logos import PALETTES
 from genome.locus import Locus
 from genome.sequence import BASES
 from genome.sequence import Sequence as Bases
@@ -155,20 +154,7 @@ def letters_axis(unit: str, domain: tuple[float, float]) -> dict[str, Any]:
 
 def letters_with_band(attribution: Attribution, palette: str, axis: str) -> list[Any]:
     """Traces of letters (four), of the spread between members (one thin line per base) and of what hovering says."""
-    traces: list[Any] = [
-        go.Scatter(
-            x=xs,
-            y=ys,
-            mode="lines",
-            fill="toself",
-            line={"width": 0},
-            name=base,
-            fillcolor=PALETTES[palette][base],
-            hoverinfo="skip",
-            yaxis=axis,
-        )
-        for base, xs, ys in letters_figure.letter_outlines(attribution)
-    ]
+    traces: list[Any] = [trace.update(yaxis=axis) for trace in letters_figure.letter_traces(attribution, palette)]
     part = np.arange(*attribution.core)
     part = part[~attribution.sequence.inserted[part]]
     places, values, spread = (

@@ -96,19 +96,8 @@ def figure(prediction: Prediction, attribution: Attribution | None, track: str, 
         x=middle, y=prediction.values[index], mode="lines+markers", line={"color": "#0072B2"}, name=track, row=1, col=1
     )
     if attribution is not None:
-        for base, xs, ys in letter_outlines(attribution):
-            drawn.add_scatter(
-                x=xs,
-                y=ys,
-                mode="lines",
-                fill="toself",
-                line={"width": 0},
-                name=base,
-                fillcolor=PALETTES[palette][base],
-                hoverinfo="skip",
-                row=2,
-                col=1,
-            )
+        for trace in letter_traces(attribution, palette):
+            drawn.add_trace(trace, row=2, col=1)
     drawn.update_yaxes(title_text=unit, row=1, col=1)
     drawn.update_yaxes(title_text=f"contribution, {attribution.unit if attribution else unit}", row=2, col=1)
     drawn.update_layout(
@@ -118,6 +107,23 @@ def figure(prediction: Prediction, attribution: Attribution | None, track: str, 
         title={"text": f"{prediction.spec.model_id} · {track} · {prediction.locus}", "font": {"size": 13}},
     )
     return drawn
+
+
+def letter_traces(attribution: Attribution, palette: str) -> list[go.Scatter]:
+    """At most four filled traces, one per base, whose outlines are all of its letters."""
+    return [
+        go.Scatter(
+            x=xs,
+            y=ys,
+            mode="lines",
+            fill="toself",
+            line={"width": 0},
+            name=base,
+            fillcolor=PALETTES[palette][base],
+            hoverinfo="skip",
+        )
+        for base, xs, ys in letter_outlines(attribution)
+    ]
 
 
 def letter_outlines(attribution: Attribution) -> list[tuple[str, Values, Values]]:

@@ -79,7 +79,7 @@ def test_the_prediction_of_the_tested_window_is_the_one_shown(toy):
         view = view_of(length)
         x, _ = compute_trust.tested(view, ASKER)
         run = toy.runner(MODEL.spec.model_id)
-        value = scalars(run, x[None], MODEL.spec, compute.target(MODEL.spec, view))[0]
+        value = scalars(run, x[None], compute.target(MODEL.spec, view))[0]
         assert value == pytest.approx(answers.headline(compute.prediction(view, ASKER), 0).value, abs=1e-4)
 
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 
 from genome.errors import UserError
-from genome.sequence import one_hot
+from genome.sequence import decoded, one_hot
 from interpret import faithfulness
 from interpret.faithfulness import (
     FRACTIONS,
     Curves,
     NothingToExplain,
     area,
-    codes_of,
     curves,
     deletion_test,
     ends,
@@ -73,7 +72,7 @@ def test_what_counts_as_strong_has_the_sign_of_what_is_explained(x):
     found = deletion_test(RUN, x, values, SPEC, TARGET, seed=0)
     assert (found.sign * values[found.places] > 0).all()
     assert np.sign(found.difference) == found.sign
-    assert list(found.places) == list(strongest(values, codes_of(x), found.sign)[: len(found.places)])
+    assert list(found.places) == list(strongest(values, decoded(x), found.sign)[: len(found.places)])
 
 
 def test_both_signs_of_what_is_explained_occur_in_these_tests():
@@ -121,7 +120,7 @@ def test_everything_deleted_is_the_shuffles_and_everything_inserted_is_the_windo
     assert np.array_equal(found.fractions, points())
     whole = ends(run, x, model.spec, TARGET, seed=0)
     everything = np.stack([replaced(x, shuffle, np.arange(WINDOW)) for shuffle in whole.shuffled])
-    assert np.allclose(scalars(run, everything, model.spec, TARGET), whole.values, atol=1e-6)
+    assert np.allclose(scalars(run, everything, TARGET), whole.values, atol=1e-6)
 
 
 def test_on_an_additive_model_deletion_and_insertion_mirror_each_other():
@@ -134,7 +133,7 @@ def test_on_an_additive_model_deletion_and_insertion_mirror_each_other():
 @pytest.mark.parametrize("seed", range(20))
 def test_others_have_the_same_letters_and_lie_about_as_far_from_the_centre(seed):
     random = np.random.default_rng(seed)
-    codes = codes_of(window(seed))
+    codes = decoded(window(seed))
     ranking = random.permutation(WINDOW)
     places = faithfulness._with_others(codes, ranking, 10, sign=1, values=np.ones(WINDOW))
     others, tolerance = matched_others(codes, ranking, places, random)
@@ -148,7 +147,7 @@ def test_others_have_the_same_letters_and_lie_about_as_far_from_the_centre(seed)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_matched_order_holds_every_base_once_with_the_same_letters_in_turn(seed):
     random = np.random.default_rng(seed)
-    codes = codes_of(window(seed))
+    codes = decoded(window(seed))
     ranking = random.permutation(WINDOW)
     order = matched_order(codes, ranking, random)
     assert sorted(order) == list(range(WINDOW))
@@ -160,7 +159,7 @@ def test_a_matched_order_holds_every_base_once_with_the_same_letters_in_turn(see
 def test_as_many_bases_are_taken_as_have_others_of_their_letter():
     x = one_hot("G" * 6 + "A" * (WINDOW - 6))
     values = np.where(np.arange(WINDOW) < 6, 5.0, 1.0) - np.arange(WINDOW) * 1e-3
-    places = faithfulness._with_others(codes_of(x), strongest(values, codes_of(x), 1), 10, sign=1, values=values)
+    places = faithfulness._with_others(decoded(x), strongest(values, decoded(x), 1), 10, sign=1, values=values)
     assert list(places) == [0, 1, 2]
 
 
@@ -171,7 +170,7 @@ def test_neither_unknown_bases_nor_those_without_a_contribution_are_ever_chosen(
     values[:5] = np.nan
     found = deletion_test(RUN, x, values, SPEC, TARGET, seed=0)
     assert found.places.min() > 5
-    assert set(strongest(values, codes_of(x), 1)) == set(range(6, WINDOW))
+    assert set(strongest(values, decoded(x), 1)) == set(range(6, WINDOW))
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others():
