@@ -77,10 +77,20 @@ def discover(one_hot: Float, hypothetical: Float, *, progress: Progress | None =
         here = os.pathsep.join(path or os.getcwd() for path in sys.path)
         command = [sys.executable, "-m", "interpret.modisco", str(given), str(made)]
         with words.open("wb") as handle:
+            # In a session of its own: a signal that ends the server's whole group must not look like a failure of this.
             running = subprocess.Popen(
-                command, env=os.environ | {"PYTHONPATH": here}, stdout=subprocess.DEVNULL, stderr=handle
+                command,
+                env=os.environ | {"PYTHONPATH": here},
+                stdout=subprocess.DEVNULL,
+                stderr=handle,
+                start_new_session=True,
             )
             _wait(running, progress)
+        if running.returncode < 0:
+            raise UserError(
+                f"TF-MoDISco was ended by the system (signal {-running.returncode}), often for want of memory; start the "
+                "atlas again, with fewer places if it happens again."
+            )
         if running.returncode or not made.is_file():
             last = words.read_text(errors="replace").strip().splitlines()[-1:] or [f"exit code {running.returncode}"]
             raise UserError(f"TF-MoDISco failed ({last[0][:200]}); try other places, or a longer list of them.")

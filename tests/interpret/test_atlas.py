@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import time
 from pathlib import Path
 
@@ -149,6 +150,42 @@ def test_giving_up_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(GivenUp):
         modisco.discover(np.ones((60, 4, 400)), np.ones((60, 4, 400)), progress=give_up)
     assert time.monotonic() - start < 20
+
+
+def test_a_signal_to_the_whole_server_does_not_reach_tf_modisco(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends when the job is told to stop, which leaves the job to be gone on with; by a signal it would count as failed."""
+    told, groups = tmp_path / "process", []
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho $$ > {told}.part; mv {told}.part {told}; exec sleep 60\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(modisco, "check_installed", lambda: None)
+    monkeypatch.setattr(modisco.sys, "executable", str(program))
+
+    def stop(done: float) -> None:
+        if told.is_file():
+            groups.append(os.getpgid(int(told.read_text())))
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        modisco.discover(np.ones((2, 4, 10), np.float32), np.ones((2, 4, 10), np.float32), progress=stop)
+    assert groups
+    assert groups[0] != os.getpgid(0)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(groups[0], 0)
+
+
+def test_tf_modisco_that_the_system_ended_is_not_blamed_on_the_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(modisco, "check_installed", lambda: None)
+    monkeypatch.setattr(modisco.sys, "executable", str(program))
+    with pytest.raises(UserError, match="ended by the system"):
+        modisco.discover(np.ones((2, 4, 10), np.float32), np.ones((2, 4, 10), np.float32))
 
 
 def test_what_tf_modisco_cannot_use_is_said_in_one_sentence() -> None:
