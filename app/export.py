@@ -69,6 +69,7 @@ def attribution_provenance(view: View, attribution: Attribution, *, contig_diges
         "baseline": attribution.baseline,
         "seed": attribution.seed,
         "points": attribution.points,
+        "path": attribution.path,
         "windows": attribution.rule,
         "gap": _finite(attribution.gap),
         "note": attribution.note,
@@ -277,7 +278,8 @@ def methods_paragraph(view: View, spec: ModelSpec, attribution: Attribution | No
     if attribution is not None:
         method, compared = METHODS[view.method], BASELINE_WORDS[attribution.baseline]
         seed = f" (seed {attribution.seed})" if compared.seeded else ""
-        points = f", Gauss-Legendre quadrature with up to {attribution.points} points" if attribution.points else ""
+        quadrature = "cut into at most" if attribution.stepped else "Gauss-Legendre quadrature with up to"
+        points = f", {quadrature} {attribution.path}" if attribution.path else ""
         parts.append(
             f"Contributions were computed by {method.words} ({method.source}) from {compared.long}{seed}{points}; "
             f"{attribution.rule}{f' {attribution.note}' if attribution.note else ''}"

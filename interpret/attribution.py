@@ -47,7 +47,8 @@ class Explained:
         contributions: float32 (windows, components, 4, window), what each base would contribute if it stood there, in
             the track's unit; 0 at N.
         sums: how they add up; None for a method that does not promise that they do.
-        points: most points on a path; 0 for a method without one.
+        points: most points on a path, or steps of it; 0 for a method without one.
+        stepped: whether paths were cut into steps crossed by their mean slope, rather than read at points.
         note: one sentence on how it was computed, where there is something to say (a fallback, a refusal to save time).
     """
 
@@ -55,6 +56,7 @@ class Explained:
     sums: Sums | None
     points: int = 0
     note: str = ""
+    stepped: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Attribution:
         method: how it was computed, in words.
         baseline: what the sequence was compared with.
         seed: of the shuffles.
-        points: most points used on a path, over the windows; 0 where there is no path.
+        points: most points used on a path (or steps of it), over the windows; 0 where there is no path.
         gap: sum(values) - (f(x) - mean f(reference)), in the track's unit. This and the next three are NaN for a method
             that does not promise to add up.
         denominator: |f(x) - mean f(reference)|, in the track's unit.
@@ -85,6 +87,7 @@ class Attribution:
         note: one sentence on how it was computed, where there is something to say.
         hypothetical_members: float32 (n_members, 4, length), ``hypothetical`` of each member of the ensemble; None where
             the members are not known apart.
+        stepped: whether paths were cut into steps crossed by their mean slope, rather than read at points.
     """
 
     sequence: Sequence
@@ -107,6 +110,7 @@ class Attribution:
     rule: str
     note: str = ""
     hypothetical_members: Float | None = None
+    stepped: bool = False
 
     def __post_init__(self) -> None:
         length = self.sequence.length
@@ -114,6 +118,11 @@ class Attribution:
             raise ValueError(f"{self.hypothetical.shape=}, {self.values.shape=}, {length=}")
         if not np.isfinite(self.values).all():
             raise ValueError("contributions are not finite")
+
+    @property
+    def path(self) -> str:
+        """How the way from the reference was followed, such as ``8 points``; empty where there is no way."""
+        return f"{self.points} {'steps' if self.stepped else 'points'}" if self.points else ""
 
     @property
     def unit(self) -> str:
@@ -205,4 +214,5 @@ def together(
         rule=tiling.rule,
         note=explained.note,
         hypothetical_members=hypothetical.reshape(spec.n_members, len(spec.strands), 4, -1).mean(1),
+        stepped=explained.stepped,
     )

@@ -7,14 +7,16 @@ shuffled), the letters are gradient-corrected at once (Majdandzic, Rajesh, Koo 2
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from interpret.attribution import Explained, Float, from_references
+from interpret.crossings import mean_slopes
 from interpret.references import reference_windows
+from interpret.rescale import NotCovered
 from models.core import Model, ModelSpec, Target
 from models.engine import Progress, Runner
 from models.predict import Scalars
@@ -66,7 +68,8 @@ def explain(
 ) -> Explained:
     """What each base of each window adds on the way from the reference.
 
-    The number of points on the path is raised from 8 by doubling until every window adds up, at most 256.
+    Paths from shuffled DNA are cut into steps (``interpret.crossings``), where the network's steps have a slope rule. Else
+    the number of points on the path is raised from 8 by doubling until every window adds up, at most 256.
 
     Args:
         run: the engine, bound to a model.
@@ -85,8 +88,20 @@ def explain(
     (ends,) = run(Scalars(target), (references.reshape(-1, *x.shape[1:]),), None)
     ends = ends.reshape(*references.shape[:2], -1)
     sd = spec.tracks[spec.track_index(target.track)].sd
+    note = ""
+    if baseline == "shuffled":
+        try:
+            slopes, steps, moved = mean_slopes(run, x, references, target, progress)
+        except NotCovered as reason:
+            note = f"The path is read at points, for its steps have no slope rule here: {reason.why}."
+        else:
+            crossed = from_references(x, references, slopes, values, ends, points=steps)
+            if crossed.sums is not None and crossed.sums.met(sd).all():
+                note = f"Each step is crossed by its mean slope; with half as many the letters are {moved:.1%} away."
+                return replace(crossed, note=note, stepped=True)
+            note = "The path is read at points, for its steps did not add up on this network."
     gradients, points = _converged_gradients(run, x, references, values, ends, target, sd, progress)
-    return from_references(x, references, gradients, values, ends, points=points)
+    return replace(from_references(x, references, gradients, values, ends, points=points), note=note)
 
 
 def _converged_gradients(

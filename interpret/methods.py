@@ -146,8 +146,8 @@ def in_words(attribution: Attribution) -> str:
     parts = [attribution.method, compared.short]
     if compared.seeded:
         parts.append(f"seed {attribution.seed}")
-    if attribution.points:
-        parts.append(f"{attribution.points} points")
+    if attribution.path:
+        parts.append(attribution.path)
     return ", ".join(parts)
 
 

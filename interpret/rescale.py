@@ -102,6 +102,7 @@ class NotCovered(UserError):
     """The rule does not cover a step of the network."""
 
     def __init__(self, why: str) -> None:
+        self.why = why
         super().__init__(f"DeepLIFT does not cover this network: {why}; use integrated gradients.")
 
 
@@ -121,6 +122,27 @@ class Paired(Tensor):
         """Every step of a network comes by here."""
         with torch._C.DisableTorchFunctionSubclass():
             return _step(func, args, dict(kwargs or {}))
+
+
+class Chained(Paired):
+    """A signal of rows that follow one another, in which the reference of each row is the row before it.
+
+    So every row goes through the network once, and a path of n steps costs n + 1 rows. The first row has itself as its
+    reference: what is handed back to it means nothing.
+    """
+
+    @property
+    def reference(self) -> Tensor:  # type: ignore[override]
+        """Each row replaced by the one before it; no gradient goes through it."""
+        with torch._C.DisableTorchFunctionSubclass():
+            rows = self.as_subclass(Tensor).detach()
+            return torch.cat([rows[:1], rows[:-1]])
+
+
+def chain(rows: Tensor) -> Chained:
+    """Rows on their way through a network, each with the one before it as its reference."""
+    with torch._C.DisableTorchFunctionSubclass():
+        return rows.as_subclass(Chained)
 
 
 def pair(signal: Tensor, reference: Tensor) -> Paired:
@@ -198,6 +220,10 @@ def _linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
     answer = func(*_of_sequence(args), **_of_sequence(kwargs))
     if not isinstance(answer, (Tensor, tuple, list)):
         return answer  # a property that is no signal, such as the shape
+    if isinstance(_signals((args, kwargs))[0], Chained):
+        if isinstance(answer, Tensor):
+            return chain(answer)
+        return tuple(chain(part) if isinstance(part, Tensor) else part for part in answer)
     with torch.no_grad():
         reference = func(*_of_reference(args), **_of_reference(kwargs))
     if isinstance(answer, Tensor):
@@ -216,27 +242,48 @@ def _elementwise(
         numbers = numbers.clone() if in_place else numbers
         return func(*_replaced(args, signal, numbers), **_replaced(kwargs, signal, numbers))
 
-    plain = signal.as_subclass(Tensor)
+    plain, chained = signal.as_subclass(Tensor), isinstance(signal, Chained)
     with torch.no_grad():
         here = plain.detach()
-        answer, reference = applied(here), applied(signal.reference)
+        there = here[:-1] if chained else signal.reference  # a chain needs no second row: the one before is there
+        answer = applied(here)
         if answer.shape != plain.shape:
             raise NotCovered(_unknown(func.__name__))
-        change = here - signal.reference
-        still = change.abs() < LEAST_CHANGE
-        slope = (answer - reference).div_(change)
-    if still.any():
+        reference = answer[:-1] if chained else applied(there)
+        change = (here[1:] if chained else here) - there
+        slope = ((answer[1:] if chained else answer) - reference).div_(change)
+        still = (change.abs_() < LEAST_CHANGE).nonzero(as_tuple=True)
+    if len(still[0]):
+        # Where other numbers come with the signal (the slopes of a PReLU), its shape matters.
+        alone = not any(isinstance(part, Tensor) and part is not signal for part in (*args, *kwargs.values()))
+        rows = here[len(here) - len(slope) :]
         with torch.enable_grad():
-            letters = here.clone().requires_grad_()
+            letters = (rows[still] if alone else rows.clone()).requires_grad_()
             (derivative,) = torch.autograd.grad(applied(letters).sum(), letters)
-        slope = torch.where(still, derivative, slope)
-    found = _ruled(plain, answer, lambda given: given * slope)
+        slope[still] = derivative if alone else derivative[still]
+    found = _ruled(plain, answer, lambda given: _times(given, slope))
     if not in_place:
-        return pair(found, reference)
+        return _along(signal, found, reference)
     plain.copy_(found)
-    with torch.no_grad():
-        signal.reference.copy_(reference)
+    if not chained:
+        with torch.no_grad():
+            signal.reference.copy_(reference)
     return signal
+
+
+def _times(given: Tensor, slope: Tensor) -> Tensor:
+    """What a slope hands back; nothing to the first row of a chain, which has no slope."""
+    if len(slope) == len(given):
+        return given * slope
+    found = torch.empty_like(given)
+    found[:1] = 0
+    torch.mul(given[1:], slope, out=found[1:])
+    return found
+
+
+def _along(signal: Paired, answer: Tensor, reference: Tensor) -> Paired:
+    """The answer of a step, of the same kind as what was given."""
+    return chain(answer) if isinstance(signal, Chained) else pair(answer, reference)
 
 
 def _pooled(with_indices: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired) -> Paired:
@@ -248,7 +295,7 @@ def _pooled(with_indices: Function, args: tuple[Any, ...], kwargs: dict[str, Any
         reference_top, other = with_indices(signal.reference, *args[1:], **kwargs)
     flat = (part.flatten(2) for part in (plain, signal.reference, top, reference_top, winner, other))
     back = _to_winners(*flat, dim=2)
-    return pair(_ruled(plain, top, lambda given: back(given.flatten(2)).view_as(plain)), reference_top)
+    return _along(signal, _ruled(plain, top, lambda given: back(given.flatten(2)).view_as(plain)), reference_top)
 
 
 def _largest(name: str, signal: Paired, dim: Any = None, keepdim: bool = False) -> Any:
@@ -265,7 +312,7 @@ def _largest(name: str, signal: Paired, dim: Any = None, keepdim: bool = False) 
     found = _ruled(plain, top, back)
     if not keepdim:
         found, reference_top, winner = found.squeeze(dim), reference_top.squeeze(dim), winner.squeeze(dim)
-    shown = pair(found, reference_top)
+    shown = _along(signal, found, reference_top)
     return shown if name == "amax" else torch.return_types.max((shown, winner))
 
 
@@ -314,7 +361,7 @@ def _softmax(signal: Paired, dim: int | None = None, *_: Any, **__: Any) -> Pair
     def back(given: Tensor) -> Tensor:
         return given * y_slope - exp_slope * (given * v_slope * v * v0).sum(dim, keepdim=True)
 
-    return pair(_ruled(signal.as_subclass(Tensor), y, back), y0)
+    return _along(signal, _ruled(signal.as_subclass(Tensor), y, back), y0)
 
 
 def _slope(rise: Tensor, run: Tensor, otherwise: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def by_place(found: Attribution) -> dict[int, tuple[str, float]]:
 
 PROVENANCE = {
     "software", "model_id", "members", "strand_rule", "genome", "contig_digest", "locus", "edits", "use",
-    "track", "unit", "explained", "method", "baseline", "seed", "points", "windows", "note",
+    "track", "unit", "explained", "method", "baseline", "seed", "points", "path", "windows", "note",
     "gap", "relative_gap", "denominator", "worst_window_gap", "converged", "convergence_rule",
 }  # fmt: skip
 
@@ -285,7 +285,7 @@ def test_a_place_that_is_no_file_is_refused(tmp_path):
 def test_the_methods_paragraph_and_the_caption_name_everything():
     found = explained(CHANGED, baseline="shuffled", seed=3)
     text = export.methods_paragraph(CHANGED, MODEL.spec, found)
-    for word in (MODEL.spec.model_id, "made c1:501-560", "2 members", "seed 3", f"{found.points} points", "one"):
+    for word in (MODEL.spec.model_id, "made c1:501-560", "2 members", "seed 3", found.path, "one"):
         assert word in text
     assert all(str(edit) in text for edit in EDITS)
     assert "do not add up" not in text

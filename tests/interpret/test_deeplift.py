@@ -276,7 +276,7 @@ def test_a_window_says_the_same_in_whatever_company_and_order():
 
 def test_the_same_seed_gives_the_same_letters_and_another_seed_others():
     first, again, other = (letters_of(toy_model(Curved), WINDOW, method="deeplift", seed=seed) for seed in (1, 1, 2))
-    assert (first.values == again.values).all()
+    assert np.allclose(first.values, again.values, rtol=1e-5, atol=1e-6)  # each engine measures its own batch
     assert not np.allclose(first.values, other.values)
 
 
