@@ -45,6 +45,8 @@ WITHOUT_STREAMLIT = {
         "whatif_record",
         "compute_mutagenesis",
         "export_substitutions",
+        "compute_measured",
+        "export_measured",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it

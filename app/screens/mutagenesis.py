@@ -14,7 +14,7 @@ from app.compute import Asker
 from app.figures import heatmap, heatmap_files, tracks
 from app.figures.heatmap import Map
 from app.figures.logos import Palette
-from app.screens import measured
+from app.screens import measured, measured_panel
 from app.view import View
 from app.widgets import problem, progress_in, text
 from genome.errors import UserError
@@ -73,8 +73,8 @@ def browser_rows(found: Answer, asker: Asker) -> list[dict[str, Any]]:
         slot.empty()
     effects, _, _ = _ranked(found, attribution, asker)
     rows = [tracks.mutagenesis(heatmap.predicted_map(effects, ""), found.view.locus)]
-    compared = measured.chosen(found, effects)
-    below = None if compared is None else measured.as_map(compared)
+    compared = measured.chosen(found, asker)
+    below = None if compared is None else measured.as_map(compared, effects)
     if below is not None:
         rows.append(tracks.mutagenesis(below, found.view.locus, identifier="measured", name="Measured"))
     return rows
@@ -117,8 +117,8 @@ def show(found: Answer, asker: Asker) -> None:
         measured.menu(found)
         files = st.popover("Take away", key="mutagenesis-files", on_change="rerun")
     effects, percentiles, ranking = _ranked(found, attribution, asker)
-    compared = measured.chosen(found, effects)
-    below = None if compared is None else measured.as_map(compared)
+    compared = measured.chosen(found, asker)
+    below = None if compared is None else measured.as_map(compared, effects)
     around = ", in windows around each change" if st.session_state.get(_RANKED) else ""
     title = f"Mutagenesis: {found.view.track}, alt − ref{around}"
     predicted = heatmap.predicted_map(effects, title, percentiles)
@@ -132,7 +132,7 @@ def show(found: Answer, asker: Asker) -> None:
             _files(found, shown, palette)
     if compared is not None:
         with st.container(border=True):
-            measured.show(found, effects, compared)
+            measured_panel.show(found, effects, compared, asker)
 
 
 def caption(found: Answer, shown: Shown) -> str:
