@@ -234,8 +234,8 @@ def test_every_file_of_the_map_is_made_and_names_the_method() -> None:
     mutated = compute_mutagenesis.mutagenesis(found.view, compute.Asker())
     effects = substitutions(mutated)
     shown = panel.Shown(mutated, effects, (panel.heatmap.predicted_map(effects, "Mutagenesis"),), "")
-    made = {ending: content() for ending, (_, content) in panel.files(found, shown, "safe").items()}
-    assert set(made) == {"svg", "pdf", "png", "tsv", "csv", "json"}
+    made = {ending: content() for ending, (_, content) in panel.files(found, shown, "safe", 10**6).items()}
+    assert set(made) == {"svg", "pdf", "png", "tsv", "csv", "json", "zip"}
     for ending in ("svg", "tsv", "csv", "json"):
         assert "in-silico mutagenesis" in made[ending]
         assert registry.spec("simple").model_id in made[ending]
