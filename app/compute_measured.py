@@ -19,7 +19,6 @@ from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.variant_rows import VariantRow, in_chunks
 from interpret import measured_match
-from interpret.effects import PLACEMENTS
 from interpret.measured import LOG2, MeasuredTable
 from interpret.measured_beside import Comparison, Guess
 from interpret.measured_match import Matched
@@ -111,9 +110,9 @@ def predicted(
 
 
 def seconds(view: View, variants: int) -> float:
-    """How long scoring that many alleles takes, from the measured pace: five windows for each allele and its reference."""
+    """How long scoring that many alleles takes, from the measured pace: windows around each allele and its reference."""
     spec = registry.spec(view.model)
-    return 2 * PLACEMENTS * variants * compute.engine().pace(spec.model_id).row_seconds
+    return 2 * spec.placements * variants * compute.engine().pace(spec.model_id).row_seconds
 
 
 def parted(found: Answer, shown: Comparison, unit: str) -> Residuals | None:

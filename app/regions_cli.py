@@ -101,7 +101,8 @@ def _about(spec: ModelSpec, track: str, genome: Genome, where: Stretches) -> dic
     from importlib.metadata import version
 
     from app.export import RESEARCH_USE
-    from interpret.regions import PIECE, rule
+    from interpret.effects import placement_rule
+    from interpret.regions import PIECE
     from models.core import Target
 
     target = Target(track, spec.tracks[spec.track_index(track)].reductions[0])
@@ -115,7 +116,7 @@ def _about(spec: ModelSpec, track: str, genome: Genome, where: Stretches) -> dic
         "track": track,
         "unit": target.unit(spec),
         "explained": target.reduce,
-        "windows": rule(spec),
+        "windows": placement_rule(spec, "each change"),
         "genome": genome.name,
         "contig_digests": {chrom: genome.contig_digest(chrom) for chrom in chroms},
         "places": [str(locus) for locus in where.loci[:100]],
@@ -147,7 +148,7 @@ def _say_how_long(spec: ModelSpec, length: int) -> None:
     from app.compute_mutagenesis import in_words
     from interpret.placed import placed_passes
 
-    seconds = placed_passes(length) * compute.engine().pace(spec.model_id).row_seconds if length else 0.0
+    seconds = placed_passes(spec, length) * compute.engine().pace(spec.model_id).row_seconds if length else 0.0
     if seconds > 60:
         print(
             f"# {length:,} bp take about {in_words(seconds)} here; it can be stopped and goes on there.",

@@ -255,12 +255,12 @@ def beside(found: dict[str, Any], name: str) -> dict[str, Any]:
         for one in dict.fromkeys(shown)
         for own in (element["models"][one],)
     ]
-    seen = {one: found["seen_in_training"][one] for one in dict.fromkeys(shown)}
+    seen = "; ".join(f"{one}: {found['seen_in_training'][one]}" for one in dict.fromkeys(shown))
     return {
         "model": name,
         "model_id": found["models"][name],
         "rule": found["rule"],
-        "seen_in_training": seen,
+        "note": f"What may have been seen of these elements in training: {seen}.",
         "scores": scores,
     }
 

@@ -15,7 +15,7 @@ from genome.source import Genome
 from genome.variant_rows import VariantRow
 from interpret.attribution import Float
 from interpret.background_build import merged
-from interpret.effects import PLACEMENTS
+from interpret.effects import placement_rule
 from interpret.substitutions import Substitutions
 from interpret.variants import score
 from models.core import ModelSpec, Target
@@ -122,13 +122,8 @@ def substitutions_in(
     for values in (effects, spread):
         values[codes[standing], np.flatnonzero(standing)] = 0
     unit = Target(track, spec.tracks[index].reductions[0]).unit(spec)
-    return Substitutions(sequence, effects, spread if spec.n_members > 1 else None, unit, rule(spec))
-
-
-def rule(spec: ModelSpec) -> str:
-    """One sentence on where the windows lie."""
-    return (
-        f"Mean of {PLACEMENTS} windows of {spec.input_length} bp around each change, moved by up to a quarter window."
+    return Substitutions(
+        sequence, effects, spread if spec.n_members > 1 else None, unit, placement_rule(spec, "each change")
     )
 
 

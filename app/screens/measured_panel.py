@@ -16,6 +16,7 @@ from app.screens import measured, navigation
 from app.widgets import progress_in, text
 from genome.errors import UserError
 from genome.locus import Variant
+from interpret.effects import placement_rule
 from interpret.measured import FEWEST_BARCODES, plural
 from interpret.measured_beside import Comparison, Correlation, Guess, compare, guesses_of
 from interpret.measured_match import FEWEST_PAIRS, KINDS, Matched
@@ -56,7 +57,7 @@ def show(found: Answer, effects: Substitutions, shown: Matched, asker: Asker) ->
             found.view,
             compared,
             parted,
-            windows=_windows(effects, others=bool(others)),
+            windows=_windows(found, effects, others=bool(others)),
             unit=unit,
             name=measured.name(),
         ),
@@ -179,15 +180,15 @@ def _sentence(found: Answer, effects: Substitutions, shown: Matched, *, others: 
     of = f" of {track.biosample}" if _is_news(track.biosample, track.name) else ""
     return (
         f"{said}; the model predicts {track.name}{of} ({effects.unit}): compare the pattern, not the size. "
-        f"{_windows(effects, others=others)}"
+        f"{_windows(found, effects, others=others)}"
     )
 
 
-def _windows(effects: Substitutions, *, others: bool) -> str:
+def _windows(found: Answer, effects: Substitutions, *, others: bool) -> str:
     """Where the windows of the predictions lay."""
     if not others:
         return effects.rule
-    return f"Substitutions: {effects.rule} Other changes: five windows around each."
+    return f"Substitutions: {effects.rule} Other changes: {placement_rule(found.spec, 'each of them')}"
 
 
 def _is_news(biosample: str, track: str) -> bool:

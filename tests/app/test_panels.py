@@ -130,7 +130,7 @@ def test_deletions_are_predicted_beside_substitutions_and_edits_say_the_same(pag
     assert "120 substitutions" in words
     assert "| deletions |" in words
     assert "| all |" in words
-    assert "Other changes: five windows around each" in captions(page).replace("\\", "")
+    assert "Other changes: Mean of 5 windows" in captions(page).replace("\\", "")
     matched = compute_measured.matched(place, page.session_state["measured_table"], compute.Asker())
     deletions = compute_measured.longer(matched)
     assert 10 < len(deletions) <= 40
