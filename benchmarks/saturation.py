@@ -231,7 +231,7 @@ def markdown(found: dict[str, Any]) -> str:
             limit = element["replicate_ceiling"] if kind == "substitutions" else None
             cells = [_cell(element["models"][name][kind]["spearman"]) for name in names]
             first = (f"{element['element']} ({element['measured_in']})", kind, str(element[kind]))
-            lines.append(f"| {' | '.join((*first, '' if limit is None else f'{limit:.2f}', *cells))} |")
+            lines.append(f"| {' | '.join((*first, '' if limit is None else f'{limit:.3g}', *cells))} |")
     return "\n".join(lines)
 
 
@@ -250,7 +250,7 @@ def beside(found: dict[str, Any], name: str) -> dict[str, Any]:
             for kind in ("substitutions", "deletions")
             if own[kind]["spearman"]
         }
-        | ({"two_experiments_agree": f"{element['replicate_ceiling']:.2f}"} if element["replicate_ceiling"] else {})
+        | ({"two_experiments_agree": f"{element['replicate_ceiling']:.3g}"} if element["replicate_ceiling"] else {})
         for element in found["elements"].values()
         for one in dict.fromkeys(shown)
         for own in (element["models"][one],)

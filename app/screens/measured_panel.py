@@ -133,7 +133,7 @@ def _agreement(compared: Comparison) -> None:
 
 
 def _line(one: Correlation) -> str:
-    return f"| {text(one.kind)} | {_interval(one.spearman)} | {_interval(one.pearson)} | n = {one.n:,} |"
+    return f"| {text(one.kind)} | {_interval(one.spearman)} | {_interval(one.pearson)} | {one.n:,} |"
 
 
 def _interval(value: Interval | None) -> str:

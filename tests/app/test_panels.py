@@ -113,7 +113,7 @@ def test_a_measured_table_is_drawn_under_the_predicted_map_with_its_correlation(
     assert [trace["type"] for trace in predicted["data"]].count("heatmap") == 2
     assert "<b>.tsv" not in json.dumps(predicted)
     words = " ".join(element.value for element in page.markdown)
-    assert "n = 120" in words
+    assert "| 120 |" in words
     assert "| substitutions | 1" in words.replace("\\", "")
     assert "compare the pattern, not the size" in captions(page)
     assert "mine" not in str(page.query_params)
@@ -159,6 +159,28 @@ def test_what_takes_long_is_asked_for_and_what_is_wrong_with_a_table_is_said(pag
     page.run()
     assert not page.exception
     assert "REF and ALT columns are probably swapped" in page.warning[0].value.replace("\\", "")
+
+
+def test_a_table_along_its_target_waits_for_the_place_of_its_first_base(page: AppTest) -> None:
+    place = view()
+    bases = compute.shown_sequence(place, compute.Asker()).bases
+    rows = "".join(f"n.{at + 1}{base}>{'C' if base != 'C' else 'G'},{at}\n" for at, base in enumerate(bases))
+    page.session_state["pending_measured"] = ("urn_<b>.csv", f"hgvs_nt,score\n{rows}n.[1A>C;2C>G],1\n".encode())
+    opened(page, **PLACE, panel="mutagenesis")
+    where = next(box for box in page.text_input if "first base" in box.label)
+    where.input("nowhere")
+    next(button for button in page.button if button.label == "Read the table").click()
+    page.run()
+    assert "is not the place of a first base" in page.error[0].value
+    next(box for box in page.text_input if "first base" in box.label).input("sb1:58,391")
+    next(button for button in page.button if button.label == "Read the table").click()
+    page.run()
+    assert not page.exception
+    words = " ".join(element.value for element in page.markdown).replace("\\", "")
+    assert "40 substitutions" in words
+    assert "counted from sb1:58,391 +" in words
+    assert "1 row of several changes at once" in captions(page).replace("\\", "")
+    assert not [box for box in page.text_input if "first base" in box.label]
 
 
 def test_the_pairs_can_be_taken_away_with_what_was_asked() -> None:
