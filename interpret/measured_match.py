@@ -165,11 +165,9 @@ def _placed(table: MeasuredTable, locus: Locus, build: str) -> tuple[list[Measur
             chroms[name] = chromosome_of(name, build) or name
         except UserError:
             chroms[name] = None  # an accession of another assembly
-    here = [
-        row
-        for row in table.rows
-        if chroms[row.chrom] is not None and (not row.release or build_of(row.release) == build_of(build))
-    ]
+    named = dict.fromkeys(row.release for row in table.rows)
+    releases = {release for release in named if not release or build_of(release) == build_of(build)}
+    here = [row for row in table.rows if chroms[row.chrom] is not None and row.release in releases]
     names = ContigNames(table.name, [locus.chrom])
     fits = {name for name, chrom in chroms.items() if chrom is not None and names.find(chrom) is not None}
     inside = [row for row in here if row.chrom in fits and locus.start <= row.start and row.end <= locus.end]

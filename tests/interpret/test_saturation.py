@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.saturation import ELEMENTS, OUTSIDE, Element, beside, ceilings, effects, markdown, read_elements, starts
+from benchmarks.saturation import (
+    ELEMENTS,
+    FILE_BESIDE,
+    OUTSIDE,
+    RESULTS,
+    Element,
+    beside,
+    ceilings,
+    effects,
+    markdown,
+    read_elements,
+    starts,
+)
 from genome.sequence import one_hot
+from interpret.measured_known import KNOWN
+from models import registry
 from tests.toy_models import Linear, random_bases, toy_engine, toy_model
 
 HEAD = "Chrom\tPos\tRef\tAlt\tBarcodes\tDNA\tRNA\tCoefficient\tpValue\tElement\tRelease\n"
@@ -98,6 +113,18 @@ def test_the_table_has_a_line_for_each_kind_and_a_column_for_each_model() -> Non
     assert [row["name"] for row in made["scores"]] == ["a", "simple-a", OUTSIDE]
     assert made["model_id"] == "a-0"
     assert "spearman_deletions" not in made["scores"][0]
+
+
+def test_what_was_measured_is_of_todays_models_and_accounts_for_every_row() -> None:
+    found = json.loads(RESULTS.read_text())
+    for name, model_id in found["models"].items():
+        if (registry.RELEASED / name).is_dir():
+            assert registry.spec(name).model_id == model_id
+            assert json.loads((registry.RELEASED / name / FILE_BESIDE).read_text()) == beside(found, name)
+    for name, element in found["elements"].items():
+        lost = sum(int(reason.split()[0].replace(",", "")) for reason in element["left_out"])
+        assert element["substitutions"] + element["deletions"] + lost == element["rows"]
+        assert KNOWN[name].ceiling == element["replicate_ceiling"]
 
 
 def test_the_ceiling_compares_what_both_experiments_measured() -> None:
