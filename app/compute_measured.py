@@ -1,13 +1,11 @@
 """A person's own measurements beside what is predicted of the same alleles. No Streamlit here.
 
-The table is handed in and never kept: it stays in the session of who gave it.
+The table is handed in and never kept: it stays in the session of who gave it. What is predicted of its alleles is cached.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-
-import numpy as np
 
 from app import compute
 from app.answer import Answer
@@ -20,7 +18,7 @@ from genome.locus import Locus, Variant
 from genome.variant_rows import VariantRow, in_chunks
 from interpret import measured_match
 from interpret.measured import LOG2, MeasuredTable
-from interpret.measured_beside import Comparison, Guess
+from interpret.measured_beside import Comparison, Guess, guesses_among
 from interpret.measured_match import Matched
 from interpret.measured_residuals import Residuals, half_widths, residuals
 from interpret.variants import score
@@ -99,10 +97,7 @@ def predicted(
         found: dict[Variant, Guess] = {}
         run = compute.runner(spec, asker)
         for chunk in score(run, spec, compute.genome(view, asker), in_chunks(rows, _CHUNK), progress=share):
-            spreads = chunk.spread[:, index].tolist() if spec.n_members > 1 else [None] * len(chunk.rows)
-            for row, effect, spread in zip(chunk.rows, chunk.delta[:, index].tolist(), spreads, strict=True):
-                if row.variant is not None and np.isfinite(effect):
-                    found[row.variant] = Guess(effect, spread)
+            found |= guesses_among(chunk, spec, view.track)
         return found
 
     key = ("measured alleles", spec.model_id, *compute.place_key(view), view.track, variants)

@@ -15,6 +15,8 @@ from interpret.attribution import Float
 from interpret.measured import plural
 from interpret.measured_match import FEWEST_PAIRS, KINDS, Ceiling, Match, Matched
 from interpret.substitutions import Substitutions
+from interpret.variants import VariantEffects
+from models.core import ModelSpec
 from models.metrics import Interval, bootstrap_correlation, interval, pearson, spearman
 
 RESAMPLES = 500
@@ -99,6 +101,23 @@ def guesses_of(found: Substitutions) -> dict[Variant, Guess]:
         Variant(chrom, one.position + 1, one.ref, one.alt): Guess(one.effect, one.spread)
         for one in found
         if np.isfinite(one.effect)
+    }
+
+
+def guesses_among(effects: VariantEffects, spec: ModelSpec, track: str) -> dict[Variant, Guess]:
+    """The predictions that a chunk of scored variants holds; one that was refused has none.
+
+    Args:
+        effects: of any variants.
+        spec: the model that scored them.
+        track: name of the track that is compared.
+    """
+    index = spec.track_index(track)
+    spreads = effects.spread[:, index].tolist() if spec.n_members > 1 else [None] * len(effects.rows)
+    return {
+        row.variant: Guess(effect, spread)
+        for row, effect, spread in zip(effects.rows, effects.delta[:, index].tolist(), spreads, strict=True)
+        if row.variant is not None and np.isfinite(effect)
     }
 
 
