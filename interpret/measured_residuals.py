@@ -58,7 +58,7 @@ def residuals(found: Comparison, half: Real | None, *, same_unit: bool, confiden
     order = beyond[np.argsort(-(np.abs(values) / width)[beyond], kind="stable")]
     with_errors = ", with the standard error of the table" if errors.any() else ""
     rule = (
-        f"The band is the model's own {confidence:.0%} interval, between which one measured element is expected"
+        f"The band is the model's own {100 * confidence:.0f} % interval, between which one measured element is expected"
         f"{with_errors}; it was calibrated on whole elements, so an effect beyond it is one that the model cannot explain."
     )
     return Residuals(values, width, tuple(order.tolist()), rule)

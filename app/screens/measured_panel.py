@@ -164,11 +164,16 @@ def _parted(found: Answer, compared: Comparison, parted: Residuals, unit: str) -
             words.markdown(
                 text(
                     f"measured {signed(compared.measured[index], 2)}, fitted {signed(fitted, 2)}, "
-                    f"left {signed(parted.values[index], 2)} {unit}"
+                    f"left {signed(parted.values[index], 2)} {unit}{_seen_with(one.row.barcodes)}"
                 )
             )
         if len(parted.worst) > _LISTED:
             st.caption(f"{len(parted.worst) - _LISTED:,} more in the file.")
+
+
+def _seen_with(barcodes: int | None) -> str:
+    """How well the measurement rests, where the table says."""
+    return "" if barcodes is None else f"; {barcodes:,} barcodes"
 
 
 def _sentence(found: Answer, effects: Substitutions, shown: Matched, *, others: bool) -> str:
