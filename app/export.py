@@ -15,6 +15,7 @@ import numpy as np
 from app.answer import Answer
 from app.figures.logos import caption_of
 from app.view import View
+from genome.bigwig import write_bigwig
 from genome.errors import UserError
 from genome.home import is_writable, replaced
 from interpret.attribution import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Attribution
@@ -216,15 +217,12 @@ def attribution_bigwig(attribution: Attribution, *, contig_length: int) -> bytes
     Raises:
         UserError: when nothing is left.
     """
-    import pybigtools
-
     rows = [row[:4] for row in _placed(attribution) if row[1] < contig_length]
     if not rows:
         raise UserError("None of these bases lies on the chromosome; choose a locus on it.")
     with TemporaryDirectory() as folder:
         path = Path(folder) / "contributions.bw"
-        writer = pybigtools.open(str(path), "w")
-        writer.write({attribution.sequence.locus.chrom: contig_length}, iter(rows))
+        write_bigwig(path, {attribution.sequence.locus.chrom: contig_length}, rows)
         return path.read_bytes()
 
 

@@ -43,6 +43,7 @@ _ALIKE = 0.75
 _SEPARATORS = re.compile(r"[\s,;/()|]+")
 _LONGEST_QUERY = 200
 SCORES = "scores.json"
+SATURATION = "saturation.json"  # how well measured effects of changes are predicted, beside other models
 FAITHFULNESS = "faithfulness.json"  # how well each method of attribution finds the bases that matter
 
 
@@ -230,12 +231,14 @@ class Scores:
         lines: texts of the cells, the model's own before those of the networks it was compared with.
         ceiling: how well measurements agree with themselves, in words; empty where that is not stated.
         problem: why there is no table although the model has a file of scores; empty otherwise.
+        note: what else the file says of them, one sentence; empty for nothing.
     """
 
     header: tuple[str, ...] = ()
     lines: tuple[tuple[str, ...], ...] = ()
     ceiling: str = ""
     problem: str = ""
+    note: str = ""
 
 
 def scores(spec: ModelSpec, file: str = SCORES) -> Scores:
@@ -251,7 +254,8 @@ def scores(spec: ModelSpec, file: str = SCORES) -> Scores:
         (entry for entry in table["scores"] if isinstance(entry, dict)),
         key=lambda entry: entry.get("name", spec.name) != spec.name,
     )
-    return _score_table(own_first, _ceiling(table.get("ceiling")))
+    note = table.get("note")
+    return _score_table(own_first, _ceiling(table.get("ceiling")), note if isinstance(note, str) else "")
 
 
 def _score_file(spec: ModelSpec, file: str = SCORES) -> Any:
@@ -278,11 +282,11 @@ def _ceiling(stated: Any) -> str:
     return f"Replicates of the measurement agree to {_listed(agreed)}{rows_counted}: the ceiling." if agreed else ""
 
 
-def _score_table(found: Sequence[Mapping[str, Any]], ceiling: str) -> Scores:
+def _score_table(found: Sequence[Mapping[str, Any]], ceiling: str, note: str) -> Scores:
     """One line per held-out comparison; a column for each text and each score with an interval."""
     keys = list(dict.fromkeys(key for entry in found for key, value in entry.items() if _cell(value)))
     header = tuple(_column_name(key) for key in keys)
-    return Scores(header, tuple(tuple(_cell(entry.get(key)) for key in keys) for entry in found), ceiling)
+    return Scores(header, tuple(tuple(_cell(entry.get(key)) for key in keys) for entry in found), ceiling, note=note)
 
 
 def _cell(value: Any) -> str:
@@ -307,6 +311,8 @@ def _column_name(key: str) -> str:
         "r": "Pearson r",
         "deletion area": "Area under deletion (low is good)",
         "insertion area": "Area under insertion (high is good)",
+        "spearman substitutions": "Spearman, substitutions",
+        "spearman deletions": "Spearman, deletions",
         "average precision": "Average precision against planted sites",
     }
     named = known.get(words) or re.sub(r"\b(auroc|auprc)\b", lambda m: m[0].upper(), words)

@@ -45,6 +45,10 @@ WITHOUT_STREAMLIT = {
         "whatif_record",
         "compute_mutagenesis",
         "export_substitutions",
+        "compute_measured",
+        "export_measured",
+        "export_regions",
+        "regions_cli",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
@@ -54,6 +58,7 @@ ONE_DOOR = {  # library -> what alone may import it
     "logomaker": {"app/figures/logos.py"},
     "pyjaspar": {"interpret/jaspar.py"},
     "pooch": {"genome/fetch.py"},
+    "pybigtools": {"genome/bigwig.py", "genome/intervals.py"},  # writing, and reading what people upload
     "h5py": {"models/adapters/dragonn.py"},
     "dbos": {"experiment/durable.py"},
     "crepes": {"models/intervals.py", "models/shift_kinds.py"},

@@ -1,22 +1,22 @@
-"""A person's own table of measured effects beside the predicted ones; it stays in the session, never in the link."""
+"""A person's own table of measured effects: taken in, chosen from, let go. It stays in the session, never in the link."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from app import compute_measured
 from app.answer import Answer
-from app.figures import measured as measured_figure
+from app.compute import Asker
 from app.figures.heatmap import Map
 from app.widgets import problem, text
-from genome import catalog
 from genome.errors import UserError
-from interpret.measured import FEWEST_BARCODES, MeasuredTable, parse_measured
-from interpret.measured_beside import FEWEST_PAIRS, Comparison, compare, elements_in
+from interpret.measured import LOG2, MeasuredTable, parse_measured
+from interpret.measured_beside import measured_map
+from interpret.measured_hgvs import NeedsTarget, parse_target
+from interpret.measured_match import Matched, elements_in
 from interpret.substitutions import Substitutions
-from interpret.wording import signed
 
-_TABLE, _LAST = "measured_table", "last_measured_file"
-_LOG2 = "log2 fold change"
+_TABLE, _LAST, _PENDING, _MATCHED = "measured_table", "last_measured_file", "pending_measured", "matched_measured"
 _OWN = "in the table's unit"
 
 
@@ -24,106 +24,112 @@ def menu(found: Answer) -> None:
     """A menu that takes a table of measured effects, chooses its element, and lets it go."""
     with st.popover("Add measured effects", key="measured-menu"):
         st.caption(
-            "A table of measured effects of substitutions, such as saturation mutagenesis: columns for chromosome, position "
-            f"(counted from 1), ref, alt and value; barcodes, element and release are read too. Up to 20 MB, in coordinates "
-            f"of {text(found.view.genome)}. It stays in this session and is not part of the link."
+            "A table of measured effects of changes: saturation mutagenesis as published (1-bp deletions too), MaveDB's scores "
+            "(hgvs_nt and score), or columns for chromosome, position (counted from 1), ref, alt and value, of any change; "
+            "barcodes, standard error, replicates, element and release are read too. Up to 20 MB, in coordinates of "
+            f"{text(found.view.genome)}. It stays in this session and is not part of the link."
         )
         upload = st.file_uploader("Measured effects, TSV or CSV", key="measured-file", label_visibility="collapsed")
         if upload is not None and st.session_state.get(_LAST) != upload.file_id:
-            try:
-                st.session_state[_TABLE] = parse_measured(upload.name, upload.getvalue())
-            except UserError as error:
-                problem(str(error))
-            else:
-                st.session_state[_LAST] = upload.file_id
-                st.rerun()
-        table = _table()
+            st.session_state[_LAST] = upload.file_id
+            _take(upload.name, upload.getvalue(), "")
+        if _PENDING in st.session_state:
+            _ask_for_target()
+        table = table_given()
         if table is None:
             return
-        st.markdown(f"**{text(table.name)}** · {len(table.rows):,} measured changes")
-        for fault in table.faults:
-            st.caption(text(fault))
-        known = elements_in(table, found.view.locus, _build(found))
-        if len(known) > 1:
-            st.selectbox("Element", known, key="measured-element", format_func=lambda name: name or "without a name")
-        st.button("Remove", key="remove-measured", type="tertiary", on_click=lambda: st.session_state.pop(_TABLE, None))
+        _chosen(found, table)
 
 
-def chosen(found: Answer, effects: Substitutions) -> Comparison | None:
-    """The table of this session beside a map of predicted effects; None without one."""
-    table = _table()
+def _take(name: str, data: bytes, where: str) -> None:
+    """Reads a table; one that counts along its target waits until somebody says where that lies."""
+    st.session_state.pop(_PENDING, None)
+    try:
+        st.session_state[_TABLE] = parse_measured(name, data, target=parse_target(where) if where else None)
+    except UserError as error:
+        problem(str(error))
+        if isinstance(error, NeedsTarget) or where:
+            st.session_state[_PENDING] = (name, data)
+    else:
+        st.rerun()
+
+
+def _ask_for_target() -> None:
+    with st.form("measured-target-form", border=False):
+        where = st.text_input("Place of the target's first base, and strand", placeholder="chr22:19,710,789 +")
+        if st.form_submit_button("Read the table") and where.strip():
+            _take(*st.session_state[_PENDING], where)
+
+
+def _chosen(found: Answer, table: MeasuredTable) -> None:
+    """What is known of the table that was given."""
+    along = f", counted from {text(table.target)}" if table.target is not None else ""
+    st.markdown(f"**{text(table.name)}** · {len(table.rows):,} measured changes{along}")
+    for fault in table.faults:
+        st.caption(text(fault))
+    known = elements_in(table, found.view.locus, compute_measured.build_of(found.view))
+    if len(known) > 1:
+        st.selectbox("Element", known, key="measured-element", format_func=lambda name: name or "without a name")
+    st.number_input(
+        "Ceiling, if you know it",
+        min_value=0.0,
+        max_value=1.0,
+        value=None,
+        step=0.01,
+        key="measured-ceiling",
+        help="How well the measurement agrees with a repeat of itself, as a correlation. Columns of replicates, or a second "
+        "element on the same stretch, are used where there are any.",
+    )
+    st.button("Remove", key="remove-measured", type="tertiary", on_click=_remove)
+
+
+def _remove() -> None:
+    for key in (_TABLE, _MATCHED, _PENDING):
+        st.session_state.pop(key, None)
+
+
+def chosen(found: Answer, asker: Asker) -> Matched | None:
+    """What the table of this session measured in the locus; None without one."""
+    table = table_given()
     if table is None:
         return None
-    element = st.session_state.get("measured-element")
-    return compare(table, effects, found.view.locus, _build(found), element=element)
+    view = found.view
+    element, typed = st.session_state.get("measured-element"), st.session_state.get("measured-ceiling")
+    key = (id(table), view.genome, view.contig, view.locus, view.edits, element, typed)
+    kept = st.session_state.get(_MATCHED)
+    if kept is None or kept[0] != key:
+        # The table is kept with it, so that its id is nobody else's.
+        kept = (key, table, compute_measured.matched(view, table, asker, element=element, typed=typed))
+        st.session_state[_MATCHED] = kept
+    made: Matched = kept[2]
+    return made
 
 
-def as_map(shown: Comparison) -> Map | None:
-    """The second map; None where nothing of the table lies here."""
-    if not shown.names:
+def as_map(shown: Matched, effects: Substitutions) -> Map | None:
+    """The second map; None where no substitution of the table lies here."""
+    if not any(one.kind == "substitution" for one in shown.matches):
         return None
-    return Map(f"Measured{_where(shown)}, alt − ref", unit(shown), shown.sequence, shown.effects, what="measured")
+    values = measured_map(shown, effects.sequence)
+    return Map(f"Measured{_where(shown)}, alt − ref", unit(shown), effects.sequence, values, what="measured")
 
 
-def unit(shown: Comparison) -> str:
-    """What measured effects are counted in: known of published tables only."""
-    return _LOG2 if shown.source is not None else _OWN
+def unit(shown: Matched) -> str:
+    """What measured effects are counted in: known of published tables, and where the header says so."""
+    table = table_given()
+    return LOG2 if shown.source is not None or (table is not None and table.unit == LOG2) else _OWN
 
 
-def show(found: Answer, effects: Substitutions, shown: Comparison) -> None:
-    """Draws what was measured against what is predicted, what to make of it, and what was left out."""
-    if not shown.names:
-        st.caption(f"Nothing in {text(_name())} was measured here. {_left_out(shown)}")
-        return
-    words, picture = st.columns([0.42, 0.58], vertical_alignment="center")
-    with words:
-        st.markdown(f"**Measured and predicted: {len(shown.names):,} substitutions**")
-        if shown.spearman is None or shown.pearson is None:
-            st.markdown(f"Too few for a correlation, or one of the two never changes; it needs {FEWEST_PAIRS}.")
-        else:
-            st.markdown(
-                f"Spearman {text(signed(shown.spearman, 2))} · Pearson {text(signed(shown.pearson, 2))} · n = {len(shown.names):,}"
-            )
-        st.caption(text(_sentence(found, effects, shown), 600))
-        st.caption(f"At least {FEWEST_BARCODES} barcodes where the table counts them. {_left_out(shown)}")
-    with picture:
-        st.plotly_chart(measured_figure.scatter(shown, effects.unit, unit(shown)), key="measured-scatter")
-
-
-def _sentence(found: Answer, effects: Substitutions, shown: Comparison) -> str:
-    """What the two numbers are, so that nobody compares their sizes."""
-    track = found.spec.tracks[found.spec.track_index(found.view.track)]
-    measured = (
-        f"Measured in {shown.source.cells} by reporter" if shown.source is not None else "Measured as your table says"
-    )
-    of = f" of {track.biosample}" if _is_news(track.biosample, track.name) else ""
-    return f"{measured}; the model predicts {track.name}{of} ({effects.unit}): compare the pattern, not the size."
-
-
-def _is_news(biosample: str, track: str) -> bool:
-    """Whether a model says which cells it was trained on, and the track's name does not say it already."""
-    named = bool(biosample) and not biosample.lower().startswith(("not ", "none", "unknown"))
-    return named and biosample.split()[0].lower() not in track.lower()
-
-
-def _left_out(shown: Comparison) -> str:
-    return f"Left out: {text('; '.join(shown.left_out), 600)}." if shown.left_out else ""
-
-
-def _where(shown: Comparison) -> str:
-    return f": {shown.source.words}" if shown.source is not None else f": {_name()}"
-
-
-def _table() -> MeasuredTable | None:
+def table_given() -> MeasuredTable | None:
+    """The table of this session."""
     table: MeasuredTable | None = st.session_state.get(_TABLE)
     return table
 
 
-def _name() -> str:
-    table = _table()
+def name() -> str:
+    """Of that table."""
+    table = table_given()
     return "the table" if table is None else table.name
 
 
-def _build(found: Answer) -> str:
-    """The assembly of the view; of pasted bases there is none."""
-    return next((entry.build for entry in catalog.genomes() if entry.name == found.view.genome), found.view.genome)
+def _where(shown: Matched) -> str:
+    return f": {shown.source.words}" if shown.source is not None else f": {name()}"

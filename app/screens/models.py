@@ -23,6 +23,11 @@ _FAITHFULNESS = (
     "order. Average precision: how well the size of the contributions tells bases of planted sites from others, in the "
     "sandbox, where the truth is known. Methods share the windows, so small differences mean more than their intervals say."
 )
+_SATURATION = (
+    "Predicted against measured effects of every substitution and deletion of one base in six reporter elements (Kircher et al. "
+    "2019), each in five windows inside the element, by the head of the nearest cells; intervals over resampled positions. "
+    "Two experiments on the same element agree no better than the last column says."
+)
 _WIDTHS = [0.27, 0.2, 0.24, 0.16, 0.13]
 
 
@@ -66,6 +71,11 @@ def _card(spec: ModelSpec, found: Found) -> None:
             models_table.scores(spec, models_table.FAITHFULNESS),
             "Which method finds the bases that matter ({} comparisons, 95 % intervals)",
             _FAITHFULNESS,
+        )
+        _scores(
+            models_table.scores(spec, models_table.SATURATION),
+            "Measured effects of changes: saturation mutagenesis ({} comparisons, 95 % intervals)",
+            _SATURATION,
         )
         if spec.origin:
             st.caption(f"Learned from: {text(spec.origin, 600)}")
@@ -131,7 +141,7 @@ def _scores(table: Scores, title: str, meaning: str = "") -> None:
         head = [" | ".join(text(name) for name in table.header), " | ".join("---" for _ in table.header)]
         lines = [" | ".join(text(cell) or "—" for cell in line) for line in table.lines]
         st.markdown("\n".join(f"| {line} |" for line in (*head, *lines)))
-        for words in filter(None, (table.ceiling, meaning)):
+        for words in filter(None, (table.ceiling, meaning, table.note)):
             st.caption(text(words, 1000))
 
 

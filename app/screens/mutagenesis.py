@@ -8,13 +8,13 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app import compute_mutagenesis, export, export_substitutions
+from app import compute, compute_mutagenesis, export, export_regions, export_substitutions
 from app.answer import Answer
 from app.compute import Asker
 from app.figures import heatmap, heatmap_files, tracks
 from app.figures.heatmap import Map
 from app.figures.logos import Palette
-from app.screens import measured
+from app.screens import measured, measured_panel
 from app.view import View
 from app.widgets import problem, progress_in, text
 from genome.errors import UserError
@@ -73,8 +73,8 @@ def browser_rows(found: Answer, asker: Asker) -> list[dict[str, Any]]:
         slot.empty()
     effects, _, _ = _ranked(found, attribution, asker)
     rows = [tracks.mutagenesis(heatmap.predicted_map(effects, ""), found.view.locus)]
-    compared = measured.chosen(found, effects)
-    below = None if compared is None else measured.as_map(compared)
+    compared = measured.chosen(found, asker)
+    below = None if compared is None else measured.as_map(compared, effects)
     if below is not None:
         rows.append(tracks.mutagenesis(below, found.view.locus, identifier="measured", name="Measured"))
     return rows
@@ -111,14 +111,14 @@ def show(found: Answer, asker: Asker) -> None:
         st.toggle(
             "Rank every substitution",
             key=_RANKED,
-            help="Reads every substitution in five windows around it, as the background and the Edit panel do, so that "
+            help="Reads every substitution in several windows around it, as the background and the Edit panel do, so that "
             "its percentile can be given. Slower.",
         )
         measured.menu(found)
         files = st.popover("Take away", key="mutagenesis-files", on_change="rerun")
     effects, percentiles, ranking = _ranked(found, attribution, asker)
-    compared = measured.chosen(found, effects)
-    below = None if compared is None else measured.as_map(compared)
+    compared = measured.chosen(found, asker)
+    below = None if compared is None else measured.as_map(compared, effects)
     around = ", in windows around each change" if st.session_state.get(_RANKED) else ""
     title = f"Mutagenesis: {found.view.track}, alt − ref{around}"
     predicted = heatmap.predicted_map(effects, title, percentiles)
@@ -129,10 +129,10 @@ def show(found: Answer, asker: Asker) -> None:
     st.caption(text(caption(found, shown), 600))
     if files.open:
         with files:
-            _files(found, shown, palette)
+            _files(found, shown, palette, compute.genome(found.view, asker).contigs[found.view.locus.chrom])
     if compared is not None:
         with st.container(border=True):
-            measured.show(found, effects, compared)
+            measured_panel.show(found, effects, compared, asker)
 
 
 def caption(found: Answer, shown: Shown) -> str:
@@ -142,8 +142,10 @@ def caption(found: Answer, shown: Shown) -> str:
     return f"{export.caption(view, shown.attribution)}.{note}"
 
 
-def files(found: Answer, shown: Shown, palette: Palette) -> dict[str, tuple[str, Callable[[], bytes | str]]]:
-    """By ending: what the file holds, and how it is made."""
+def files(
+    found: Answer, shown: Shown, palette: Palette, contig_length: int
+) -> dict[str, tuple[str, Callable[[], bytes | str]]]:
+    """By ending: what the file holds, and how it is made. The chromosome has ``contig_length`` bp."""
     view = compute_mutagenesis.mutagenesis_view(found.view)
     words = f"{caption(found, shown)} {shown.effects.rule}"
 
@@ -156,6 +158,10 @@ def files(found: Answer, shown: Shown, palette: Palette) -> dict[str, tuple[str,
         return lambda: export_substitutions.table(
             view, shown.attribution, shown.effects, contig_digest=view.contig, form=form
         )
+
+    def bigwigs() -> bytes:
+        about = export_substitutions.provenance(view, shown.attribution, shown.effects, contig_digest=view.contig)
+        return export_regions.archive(shown.effects, contig_length=contig_length, about=about)
 
     return {
         "svg": (
@@ -170,13 +176,14 @@ def files(found: Answer, shown: Shown, palette: Palette) -> dict[str, tuple[str,
             "Everything, with provenance",
             lambda: export_substitutions.as_json(view, shown.attribution, shown.effects, contig_digest=view.contig),
         ),
+        "zip": ("A bigWig for each base, and their mean", bigwigs),
     }
 
 
-def _files(found: Answer, shown: Shown, palette: Palette) -> None:
+def _files(found: Answer, shown: Shown, palette: Palette, contig_length: int) -> None:
     locus = found.view.locus
     stem = f"cislens_mutagenesis_{locus.chrom}_{locus.start + 1}-{locus.end}_{found.view.track.replace(' ', '-')}"
-    for ending, (label, content) in files(found, shown, palette).items():
+    for ending, (label, content) in files(found, shown, palette, contig_length).items():
         st.download_button(
             f"{label} (.{ending})",
             content,

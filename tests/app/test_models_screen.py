@@ -165,6 +165,22 @@ def test_which_method_finds_the_bases_that_matter_is_one_table_with_what_is_to_b
         assert insertion[ours] > insertion[place + "random order"]
 
 
+def test_what_saturation_mutagenesis_says_is_one_table_with_its_note_beside_the_models_to_compare_with(folders) -> None:
+    value = {"value": 0.37, "low": 0.3, "high": 0.45}
+    rows = [
+        {"name": name, "element": "LDLR promoter", "measured_in": "HepG2", "column": "HepG2 activity"}
+        | {"spearman_substitutions": value, "two_experiments_agree": "0.87"}
+        for name in ("mpra-dragonn", "cells")
+    ]
+    made = write_cells(folders)
+    (made / models_table.SATURATION).write_text(json.dumps({"model": "cells", "note": "Nothing <b>.", "scores": rows}))
+    table = models_table.scores(registry.spec("cells"), models_table.SATURATION)
+    assert table.header[-2:] == ("Spearman, substitutions", "Two experiments agree")
+    assert [line[0] for line in table.lines] == ["cells", "mpra-dragonn"]
+    assert table.lines[0][-2:] == ("0.370 (0.300 to 0.450)", "0.87")
+    assert table.note == "Nothing <b>."
+
+
 def test_a_table_of_methods_made_for_another_version_is_refused_with_the_reason(folders) -> None:
     (write_cells(folders) / models_table.FAITHFULNESS).write_text('{"model_id": "cells-ffffffffffff", "scores": []}')
     table = models_table.scores(registry.spec("cells"), models_table.FAITHFULNESS)
