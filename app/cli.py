@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import atlas_cli, background_cli, regions_cli
+from app import atlas_cli, background_cli, regions_cli, variants_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -240,6 +240,18 @@ def _print_progress(done: float) -> None:
     print(f"\r{done:6.1%}", end="", file=sys.stderr, flush=True)
 
 
+def _long_commands(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    """What takes a set of places or a file; each has its options in a file of its own."""
+    words = "Make what percentiles are percentiles of: cislens background MODEL --genome G --bed FILE."
+    background_cli.add_parser(command("background", background_cli.background, words))
+    words = "Find the patterns a model reads over many places: cislens atlas --model M --track T --genome G --bed FILE."
+    atlas_cli.add_parser(command("atlas", atlas_cli.atlas, words))
+    words = "Every substitution as bigWigs: cislens regions --model M --genome G --track T (LOCUS|BED) --out PREFIX."
+    regions_cli.add_parser(command("regions", regions_cli.regions, words))
+    words = "Score the variants of a file: cislens variants --model M --genome G IN --out OUT.(tsv|vcf.gz|parquet)."
+    variants_cli.add_parser(command("variants", variants_cli.variants, words))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cislens", description="See what a sequence-to-function model sees.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -287,15 +299,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
     sub.add_argument("name", nargs="?")
 
-    words = "Make what percentiles are percentiles of: cislens background MODEL --genome G --bed FILE."
-    background_cli.add_parser(command("background", background_cli.background, words))
-
-    words = "Find the patterns a model reads over many places: cislens atlas --model M --track T --genome G --bed FILE."
-    atlas_cli.add_parser(command("atlas", atlas_cli.atlas, words))
-
-    words = "Every substitution as bigWigs: cislens regions --model M --genome G --track T (LOCUS|BED) --out PREFIX."
-    regions_cli.add_parser(command("regions", regions_cli.regions, words))
-
+    _long_commands(command)
     sub = command("serve", serve, "Serve the page.")
     sub.add_argument("--port", type=int, default=8501)
     sub.add_argument("--address", default="127.0.0.1")

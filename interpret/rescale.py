@@ -13,86 +13,22 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from genome.errors import UserError
+from interpret.rescale_steps import (
+    ELEMENTWISE,
+    GATE,
+    LIKE,
+    LINEAR,
+    POOLS,
+    PRODUCTS,
+    QUOTIENTS,
+    READ,
+    REASONS,
+    SUMS,
+)
 
 LEAST_CHANGE = 1e-6  # of a signal; below it the slope is the derivative, for the quotient of two such numbers is noise
-
-# Steps by the name of the function that torch is asked for, without the underscores of operators.
-# Linear whatever is given.
-_SUMS = {"add", "radd", "iadd", "sub", "rsub", "isub", "subtract", "cat", "concat", "concatenate", "stack"}
-# Linear in each signal as long as the others are constant.
-_PRODUCTS = {
-    *(
-        "mul",
-        "rmul",
-        "imul",
-        "multiply",
-        "matmul",
-        "rmatmul",
-        "mm",
-        "bmm",
-        "mv",
-        "einsum",
-        "tensordot",
-        "addmm",
-        "baddbmm",
-    ),
-    *("linear", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d", "bilinear"),
-}
-_QUOTIENTS = {"div", "truediv", "itruediv", "divide", "true_divide"}
-# Linear in the one signal that they are given.
-_LINEAR = {
-    *("mean", "sum", "cumsum", "diff", "neg", "pos", "positive", "negative", "nanmean"),
-    *("avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "batch_norm", "pad"),
-    *("dropout", "dropout1d", "dropout2d", "alpha_dropout", "feature_dropout", "feature_alpha_dropout"),
-    *(
-        "flatten",
-        "unflatten",
-        "reshape",
-        "reshape_as",
-        "view",
-        "view_as",
-        "transpose",
-        "t",
-        "permute",
-        "movedim",
-        "swapaxes",
-    ),
-    *("squeeze", "unsqueeze", "flip", "roll", "expand", "expand_as", "repeat", "repeat_interleave", "tile"),
-    *("getitem", "narrow", "select", "index_select", "take_along_dim", "gather", "unfold", "diagonal"),
-    *("split", "chunk", "tensor_split", "unbind", "contiguous", "clone", "detach", "to", "type_as", "float", "get"),
-}
-# One number in, one number out.
-_ELEMENTWISE = {
-    *("relu", "relu6", "leaky_relu", "rrelu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "softplus"),
-    *("sigmoid", "logsigmoid", "log_sigmoid", "hardsigmoid", "hardswish", "hardtanh", "hardshrink", "softshrink"),
-    *("tanh", "tanhshrink", "softsign", "threshold", "clamp", "clamp_min", "clamp_max", "clip", "abs", "absolute"),
-    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "square", "pow", "rpow", "reciprocal"),
-    *("rtruediv", "rdiv", "sin", "cos", "atan", "arctan", "sinh", "cosh", "asinh", "arcsinh", "erf"),
-}
-# What is only read off a signal: its size, its kind of number.
-_READ = {
-    *("size", "dim", "ndimension", "len", "numel", "nelement", "stride", "is_contiguous", "is_floating_point"),
-    *("is_complex", "get_device", "new_zeros", "new_ones", "new_full", "new_empty", "new_tensor"),
-    *("zeros_like", "ones_like", "full_like", "empty_like", "repr", "format", "hash"),
-}
-_LIKE = {"to", "type_as", "expand_as", "view_as", "reshape_as"}  # the second signal says of what kind or shape, no more
-_POOLS = {"max_pool1d": F.max_pool1d_with_indices, "max_pool2d": F.max_pool2d_with_indices}
-_REASONS = {
-    "lstm": "it reads the sequence step by step (a recurrent layer)",
-    "gru": "it reads the sequence step by step (a recurrent layer)",
-    "rnn_tanh": "it reads the sequence step by step (a recurrent layer)",
-    "rnn_relu": "it reads the sequence step by step (a recurrent layer)",
-    "scaled_dot_product_attention": "it weighs places by one another (attention)",
-    "multi_head_attention_forward": "it weighs places by one another (attention)",
-    "logsumexp": "it takes the log of a sum of exponentials",
-    "layer_norm": "it divides signals by their own spread (layer normalisation)",
-    "group_norm": "it divides signals by their own spread (group normalisation)",
-    "instance_norm": "it divides signals by their own spread (instance normalisation)",
-}
-_GATE = "it multiplies two signals that both depend on the sequence (a gate)"
 
 Function = Callable[..., Any]
 Back = Callable[[Tensor], Tensor]
@@ -170,28 +106,28 @@ def _step(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = func.__name__
     name = name[2:-2] if name.startswith("__") and name.endswith("__") else name
     signals = _signals((args, kwargs))
-    if name in _READ or not signals or (name in _LIKE and not isinstance(args[0], Paired)):
+    if name in READ or not signals or (name in LIKE and not isinstance(args[0], Paired)):
         return func(*_of_sequence(args), **_of_sequence(kwargs))
     in_place = bool(kwargs.get("inplace")) or name.endswith("_")
     name = name.rstrip("_")
-    if name in _QUOTIENTS and len(signals) == 1:
+    if name in QUOTIENTS and len(signals) == 1:
         name = "mul" if isinstance(args[0], Paired) else "reciprocal"
-    if (name in _PRODUCTS or name in _QUOTIENTS) and len(signals) > 1:
-        raise NotCovered(_GATE)
+    if (name in PRODUCTS or name in QUOTIENTS) and len(signals) > 1:
+        raise NotCovered(GATE)
     if name == "batch_norm" and _in_training(args, kwargs):
         raise NotCovered("it normalises each sequence by the others")
-    if name in _SUMS or name in _PRODUCTS or name in _LINEAR:
+    if name in SUMS or name in PRODUCTS or name in LINEAR:
         return _linear(func, args, kwargs)
     if len(signals) == 1:
-        if name in _ELEMENTWISE:
+        if name in ELEMENTWISE:
             return _elementwise(func, args, kwargs, signals[0], in_place=in_place)
-        if name in _POOLS:
-            return _pooled(_POOLS[name], args, kwargs, signals[0])
+        if name in POOLS:
+            return _pooled(POOLS[name], args, kwargs, signals[0])
         if name in ("amax", "max"):
             return _largest(name, signals[0], *args[1:], **kwargs)
         if name == "softmax":
             return _softmax(signals[0], *args[1:], **kwargs)
-    raise NotCovered(_REASONS.get(name, _unknown(func.__name__)))
+    raise NotCovered(REASONS.get(name, _unknown(func.__name__)))
 
 
 def _unknown(name: str) -> str:
