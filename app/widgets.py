@@ -66,6 +66,7 @@ STYLE = """
   [class*="st-key-tracks-"] [data-testid="stHorizontalBlock"]:has([data-testid="stCaptionContainer"]) { display:none; }
   .st-key-search-row [data-testid="stColumn"]:has([data-testid="stPopover"]) { flex:1 1 40%; }
 }
+.st-key-variant-answer .cl-chips { min-height:4.3rem; align-content:center; }
 .st-key-variant-letters { overflow-x:auto; }
 .st-key-variant-letters img { max-width:none !important; width:auto !important; }
 .cl-facts { display:flex; flex-wrap:wrap; gap:.2rem 1.4rem; color:var(--ink); font-size:.9rem; }

@@ -45,6 +45,10 @@ WITHOUT_STREAMLIT = {
         "whatif_record",
         "compute_mutagenesis",
         "export_substitutions",
+        "variant_question",
+        "compute_variant",
+        "compute_variant_motifs",
+        "variant_record",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
