@@ -16,6 +16,7 @@ from app.view import View
 from app.whatif_record import tracks_shown
 from genome.errors import UserError
 from genome.locus import Variant
+from genome.resolve import checked_variant
 from interpret.alleles import Profiles, Sweep, around, profiles, sweep
 from interpret.background import Rank
 from interpret.checks import Check
@@ -135,6 +136,9 @@ def variant_answer(question: VariantQuestion, asker: Asker, *, thorough: bool = 
     _refuse_long(spec)
     view = replace(question.view, contig=compute.contig_digest(question.view, asker))
     index = spec.track_index(view.track)
+    source = compute.genome(view, asker)
+    for edit in view.edits:
+        checked_variant(edit, source)  # of a link, which may have been made on another build
     known(compute.shown_sequence(view, asker))
     found = placed_effect(view, view.edits, _part(asker, 0.0, 0.15))
     ref = answers.answer(replace(view, edits=()), _part(asker, 0.15, 0.5), thorough=thorough)

@@ -19,6 +19,7 @@ from interpret.alleles import around
 from interpret.jaspar import Motif
 from interpret.motif_change import MotifChange, motif_changes
 from interpret.motifs import MotifCall
+from interpret.wording import power
 from models.core import ModelSpec
 
 LEAST_SHARE = 0.2  # of an element's contributions, from which it is called weakened or strengthened
@@ -97,9 +98,7 @@ def motif_words(elements: tuple[tuple[Element, ...], tuple[Element, ...]], chang
     for side, other, verb in ((0, 1, "breaks"), (1, 0, "makes")):
         lost = [element for name, element in names[side].items() if name not in names[other]]
         if lost:
-            return (
-                f"It {verb} an element of the contributions that resembles {lost[0].name} (q = {lost[0].q_value:.1e})."
-            )
+            return f"It {verb} an element of the contributions that resembles {lost[0].name} (q = {power(lost[0].q_value, 1)})."
     both = [(element, names[1][name]) for name, element in names[0].items() if name in names[1]]
     moved = [pair for pair in both if _share(*pair) >= LEAST_SHARE]
     if moved:

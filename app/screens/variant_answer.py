@@ -20,7 +20,7 @@ from interpret.checks import strip as drawn
 from interpret.methods import in_words
 from interpret.motif_change import MotifChange, Site
 from interpret.pair_trust import PAIR_HOW
-from interpret.wording import CHECKED, LOG_ODDS, digits_for, signed
+from interpret.wording import CHECKED, LOG_ODDS, digits_for, power, signed
 
 _ASKED = "variant-checks-asked"
 _SUPPORT = {"strong": "yes", "weak": "weakly", "none": "no", None: "not asked"}
@@ -200,7 +200,7 @@ def _motifs(found: VariantAnswer) -> None:
     st.markdown("**Motif made or broken**")
     for allele, side in zip(("REF", "ALT"), found.elements, strict=True):
         told = "; ".join(
-            f"resembles {element.name} (q = {element.q_value:.1e}, contributions {_signed(element.contribution, found)})"
+            f"resembles {element.name} (q = {power(element.q_value, 1)}, contributions {_signed(element.contribution, found)})"
             for element in side
         )
         st.markdown(f"Contributions over the variant, {allele}: {text(told, 500) or 'no element with a known name'}.")
@@ -216,7 +216,7 @@ def _motifs(found: VariantAnswer) -> None:
 def _motif_line(change: MotifChange) -> list[str]:
     also = f" (also {', '.join(change.relatives[:3])})" if change.relatives else ""
     q = change.best.q_value
-    letters = "letters" if q is None else f"letters, q = {q:.0e}"
+    letters = "letters" if q is None else f"letters, q = {power(q)}"
     return [
         f"**{text(change.motif.name)}** {text(also)}",
         change.kind,
@@ -231,7 +231,7 @@ def _motif_line(change: MotifChange) -> list[str]:
 def _site(site: Site | None) -> str:
     if site is None:
         return "does not fit"
-    return f"{signed(site.score, 1)} (p {site.p_value:.0e})"
+    return f"{signed(site.score, 1)} (p {power(site.p_value)})"
 
 
 def _others(found: VariantAnswer, asker: Asker) -> None:
