@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
+from genome.source import Genome
 from genome.variant_rows import VariantRow
+from interpret.effects import placed_starts
+from interpret.variant_windows import Codes, allele_windows
+from models.core import Model, ModelSpec, Target
+from models.engine import Progress, Runner
+from models.predict import by_member
 
 Float = npt.NDArray[np.float32]
+
+_MOST_BYTES = 1 << 24  # letters of all windows that stand in memory at a time
 
 
 @dataclass(frozen=True)
@@ -42,3 +53,128 @@ class VariantEffects:
         for name in ("before", "after", "delta", "spread", "low", "high", "signs_agree"):
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
+
+
+@dataclass(frozen=True)
+class WindowScalars:
+    """The usual explained scalar of every track in windows given as codes: uint8 (n, window) -> (n, components, tracks)."""
+
+    passes: int = 1
+    gradient: bool = False
+
+    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
+        return (torch.cat([self._of(model, codes) for codes in rows[0].split(batch)]),)
+
+    def _of(self, model: Model, codes: Tensor) -> Tensor:
+        letters = torch.arange(4, dtype=codes.dtype, device=codes.device)[:, None]
+        x = (codes[:, None] == letters).float()  # (n, 4, window)
+        targets = [Target(track.name, track.reductions[0]) for track in model.spec.tracks]
+        answers = [model.component(x, *component) for component in model.components]
+        scalars = [torch.stack([target.scalar(model.spec, y) for target in targets], 1) for y in answers]
+        return torch.stack(scalars, 1)
+
+
+def score(
+    run: Runner,
+    spec: ModelSpec,
+    genome: Genome,
+    chunks: Iterable[tuple[VariantRow, ...]],
+    *,
+    progress: Progress | None = None,
+) -> Iterator[VariantEffects]:
+    """The effects of many variants, each alone: an iterator of chunks in, one of their effects out, one in memory.
+
+    The same numbers as ``interpret.effects.effect`` of one edit at a time. Chunks know nothing of each other.
+
+    Args:
+        run: the engine, bound to a model.
+        spec: that model.
+        genome: where the bases are read.
+        chunks: rows in tuples (``genome.variant_rows.in_chunks``); one that is not ok is handed on without an effect.
+        progress: called with the number of rows done so far.
+
+    Yields:
+        For each chunk its effects. Rows that cannot be scored come back refused: longer than half a window, or with
+        more than 10 % N in their windows.
+    """
+    done = 0
+    for rows in chunks:
+        effects = _scored(run, spec, genome, rows, _after(progress, done))
+        done += len(rows)
+        if progress is not None:
+            progress(done)
+        yield effects
+
+
+def _scored(
+    run: Runner, spec: ModelSpec, genome: Genome, rows: tuple[VariantRow, ...], progress: Progress | None
+) -> VariantEffects:
+    """The effects of one chunk, computed in blocks that fit the memory."""
+    placements = len(placed_starts(0, 1, spec.input_length))
+    per_block = max(1, _MOST_BYTES // (2 * placements * spec.input_length))
+    parts = []
+    for first in range(0, len(rows), per_block):
+        block = rows[first : first + per_block]
+        parts.append(_block(run, spec, genome, block, _stretched(progress, first, len(block))))
+    if len(parts) == 1:
+        return parts[0]
+    names = ("before", "after", "delta", "spread", "low", "high", "signs_agree")
+    if not parts:
+        empty = np.zeros((0, len(spec.tracks)), np.float32)
+        return VariantEffects((), empty, empty, empty, empty, empty, empty, empty.astype(bool))
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return VariantEffects(tuple(row for part in parts for row in part.rows), **joined)
+
+
+def _block(
+    run: Runner, spec: ModelSpec, genome: Genome, rows: tuple[VariantRow, ...], progress: Progress | None
+) -> VariantEffects:
+    found = [row if row.status != "ok" else allele_windows(row, spec, genome) for row in rows]
+    scored = [at for at, windows in enumerate(found) if not isinstance(windows, VariantRow)]
+    judged = tuple(one if isinstance(one, VariantRow) else row for row, one in zip(rows, found, strict=True))
+    values = np.full((len(rows), 2, 1, 1, len(spec.tracks)), np.nan, dtype=np.float32)
+    if scored:
+        windows = np.stack([one for one in found if not isinstance(one, VariantRow)])  # (n, 2, placements, window)
+        scalars = _scalars(run, spec, windows, progress)
+        values = np.full((len(rows), *scalars.shape[1:]), np.nan, dtype=np.float32)
+        values[scored] = scalars
+    return _summed_up(judged, values)
+
+
+def _scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None) -> Float:
+    """The scalars of windows uint8 (n, 2, placements, window): float32 (n, 2, placements, members, tracks).
+
+    Equal windows are read once: the reference of several alleles at one place, or REF and ALT that are the same.
+    """
+    flat = windows.reshape(-1, windows.shape[-1])
+    index: dict[bytes, int] = {}
+    which = np.array([index.setdefault(window.tobytes(), len(index)) for window in flat])
+    _, firsts = np.unique(which, return_index=True)
+    (found,) = run(WindowScalars(), (flat[firsts],), progress)
+    return by_member(found, spec)[which].reshape(*windows.shape[:3], spec.n_members, len(spec.tracks))
+
+
+def _summed_up(rows: tuple[VariantRow, ...], values: Float) -> VariantEffects:
+    """What is told of scalars (n, 2, placements, members, tracks)."""
+    difference = values[:, 1] - values[:, 0]  # (n, placements, members, tracks)
+    by_placement, by_members = difference.mean(axis=2), difference.mean(axis=1)
+    spread = by_members.std(axis=1, ddof=1) if by_members.shape[1] > 1 else 0 * by_members[:, 0]
+    return VariantEffects(
+        rows=rows,
+        before=values[:, 0].mean(axis=(1, 2)),
+        after=values[:, 1].mean(axis=(1, 2)),
+        delta=difference.mean(axis=(1, 2)),
+        spread=spread,
+        low=by_placement.min(axis=1),
+        high=by_placement.max(axis=1),
+        signs_agree=(np.sign(by_members) == np.sign(by_members[:, :1])).all(axis=1),
+    )
+
+
+def _after(progress: Progress | None, done: int) -> Progress | None:
+    return None if progress is None else lambda more: progress(done + more)
+
+
+def _stretched(progress: Progress | None, first: int, count: int) -> Progress | None:
+    """Progress of a block, as the number of rows done of its chunk."""
+    return None if progress is None else lambda share: progress(first + share * count)
