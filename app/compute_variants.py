@@ -22,16 +22,17 @@ from genome.catalog import genome_entry, open_ensembl, open_genome
 from genome.errors import UserError
 from genome.source import Genome
 from genome.variant_files import read_variants
+from genome.variant_rows import VariantRow
 from interpret import background
 from interpret.effects import PLACEMENTS
 from interpret.variants import VariantEffects
-from models import registry
 from models.core import ModelSpec
 
 INLINE_SECONDS = 2.0  # what takes less is answered while somebody waits
 MAX_REMOTE_ROWS = 50  # of a genome that is read from a server, place by place
 _TYPED_BYTES = 10_000  # a list up to this size may hold rsIDs, each of which is asked of a server
 _WRONG_BUILD = 0.3  # of a file on the right build next to no REF differs; on another about seven of ten do
+SPREAD = long_variants.VALUES.index("spread")
 _RULE = 1  # raise it when the numbers of a job change: old results are then another job's
 
 
@@ -162,9 +163,7 @@ def passes(known: Understood) -> int:
 
 def expected(known: Understood, took: float) -> str:
     """What it takes, one sentence."""
-    return (
-        f"{known.ok:,} alleles, REF and ALT in {PLACEMENTS} windows each: about {duration(took)} on this server at most."
-    )
+    return f"{known.ok:,} alleles, REF and ALT in {PLACEMENTS} windows each: about {duration(took)} on this server at most."
 
 
 def at_once(spec: ModelSpec, known: Understood, asker: Asker) -> Batch:
@@ -249,6 +248,11 @@ def percentiles(batch: Batch, track: str) -> tuple[npt.NDArray[np.float32] | Non
     )
     ranks, among = found.rank_effects(track, deltas, synthetic=synthetic)
     return ranks, among if ranks is None else f"{among}; single-base changes only"
+
+
+def rows_at(batch: Batch, places: list[int]) -> list[VariantRow]:
+    """Some rows as they were understood, by their places in the file from 0."""
+    return upload_rows.pick(batch.known.upload, batch.known.key, places)
 
 
 def chunks(batch: Batch) -> Iterator[VariantEffects]:

@@ -195,4 +195,3 @@ def statuses(batch: Batch) -> dict[int, int]:
     codes, counts = np.unique(batch.numbers.status, return_counts=True)
     pairs: Sequence[tuple[int, int]] = list(zip(codes.tolist(), counts.tolist(), strict=True))
     return {code: count for code, count in pairs if code != long_variants.PENDING}
-

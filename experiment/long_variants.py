@@ -135,7 +135,9 @@ def run_slice(work: Work, index: int) -> Arrays:
     genome = open_genome(str(work.parameters["genome"]))
     known = upload_rows.understood(str(work.parameters["upload"]), genome)
     if known is None or known.bases != work.parameters["contigs"]:
-        raise UserError("The upload was deleted, or the genome here is not the one it was read on; give the file again.")
+        raise UserError(
+            "The upload was deleted, or the genome here is not the one it was read on; give the file again."
+        )
     return vars(computed(work.runner(spec.model_id), spec, genome, known, index, work.progress))
 
 
@@ -237,7 +239,8 @@ def effects_of(found: Numbers, rows: tuple[VariantRow, ...], start: int) -> Vari
         row.refused(STATUSES[found.status[place]], why[place]) if place in why else row
         for place, row in enumerate(rows, start)
     )
-    return VariantEffects(known, *found.values[:, part], signs_agree=found.agree[part])
+    values = dict(zip(VALUES, found.values[:, part], strict=True))
+    return VariantEffects(rows=known, signs_agree=found.agree[part], **values)
 
 
 KIND = Kind(KIND_NAME, slices, run_slice, finish)

@@ -142,7 +142,7 @@ def pick(upload: str, key: str, indices: Sequence[int]) -> list[VariantRow]:
     by_part: dict[int, list[int]] = {}
     for index in indices:
         by_part.setdefault(index // PART_ROWS, []).append(index)
-    found = {}
+    found: dict[int, VariantRow] = {}
     for part, wanted in by_part.items():
         lines = _lines(upload, key, part)
         found |= {index: _row(lines[index % PART_ROWS]) for index in wanted}
@@ -207,10 +207,10 @@ def _plain(row: VariantRow) -> list[Any]:
 
 
 def _row(line: str) -> VariantRow:
-    *written, change, where = json.loads(line)
+    number, chrom, position, name, ref, alt, status, reason, notice, change, where = json.loads(line)
     locus = None if where is None else Locus(*where)
     variant = None if change is None or locus is None else Variant(locus.chrom, *change)
-    return VariantRow(*written, variant, locus)
+    return VariantRow(number, chrom, position, name, ref, alt, status, reason, notice, variant, locus)
 
 
 def _lines(upload: str, key: str, part: int) -> list[str]:

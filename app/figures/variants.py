@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from app.figures.heatmap import GREY, INK, LOWERS, RAISES, number, plain
+from app.figures.heatmap import GREY, INK, LOWERS, RAISES, plain
 from experiment.long_variants import STATUSES
 
 MAX_DOTS = 2_000  # more would choke a browser; the largest are drawn
@@ -27,7 +27,7 @@ def distribution(effects: npt.NDArray[np.float32], unit: str) -> go.Figure:
     most = float(np.abs(known).max()) if len(known) else 1.0
     counts, edges = np.histogram(known, _BINS, (-(most or 1.0), most or 1.0))
     middles = (edges[:-1] + edges[1:]) / 2
-    texts = [f"{number(a, 2)} to {number(b, 2)}: {count:,}" for a, b, count in zip(edges, edges[1:], counts, strict=False)]
+    texts = [f"{_short(a)} to {_short(b)}: {count:,}" for a, b, count in zip(edges, edges[1:], counts, strict=False)]
     bars = go.Bar(
         x=middles,
         y=np.where(counts > 0, counts, np.nan),
@@ -59,7 +59,10 @@ def along_the_genome(
     known = np.flatnonzero(np.isfinite(effects) & (starts >= 0))
     largest = known[np.argsort(-np.abs(effects[known]), kind="stable")[:MAX_DOTS]]
     present = sorted(set(chroms[largest].tolist()))
-    spans = {chrom: (starts[known][chroms[known] == chrom].min(), starts[known][chroms[known] == chrom].max()) for chrom in present}
+    spans = {
+        chrom: (starts[known][chroms[known] == chrom].min(), starts[known][chroms[known] == chrom].max())
+        for chrom in present
+    }
     gap = 0.02 * sum(float(last - first + 1) for first, last in spans.values())
     x, offset, ticks = np.zeros(len(largest)), 0.0, []
     for chrom in present:
@@ -69,7 +72,7 @@ def along_the_genome(
         ticks.append((offset + float(last - first) / 2, plain(str(names[chrom]))))
         offset += float(last - first + 1) + gap
     texts = [
-        f"{plain(str(names[chrom]))}:{start + 1:,}<br>{number(effect, 2)} {plain(unit)}"
+        f"{plain(str(names[chrom]))}:{start + 1:,}<br>{_short(effect)} {plain(unit)}"
         for chrom, start, effect in zip(
             chroms[largest].tolist(), starts[largest].tolist(), effects[largest].tolist(), strict=True
         )
@@ -106,7 +109,9 @@ def became(counts: Mapping[int, int], pending: int) -> go.Figure:
         x=[count for _, count in rows],
         y=[name for name, _ in rows],
         orientation="h",
-        marker={"color": [RAISES if name == "ok" else _PALE if name == "not computed yet" else LOWERS for name, _ in rows]},
+        marker={
+            "color": [RAISES if name == "ok" else _PALE if name == "not computed yet" else LOWERS for name, _ in rows]
+        },
         text=[f"{count:,}" for _, count in rows],
         textposition="outside",
         cliponaxis=False,
@@ -134,3 +139,8 @@ def _figure(traces: list[object], x: str, y: str, *, ylog: bool = False) -> go.F
             "yaxis": axis | {"title": {"text": y, "font": {"size": 12}}, "type": "log" if ylog else "-"},
         },
     )
+
+
+def _short(value: float) -> str:
+    """An effect with its sign to three digits, a real minus among them."""
+    return f"{value:+.3g}".replace("-", "−")

@@ -1,0 +1,266 @@
+"""Many variants on the page, without a browser."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import compute_jobs, compute_variants
+from app.view import from_query
+from experiment import jobs, upload_rows, uploads
+from genome.catalog import open_genome
+from genome.locus import Locus
+from models import registry
+from tests.experiment.test_long_variants import lines
+
+
+def screen() -> None:
+    """What the tab runs."""
+    from app.screens import variant_batch
+
+    variant_batch.show()
+
+
+@pytest.fixture
+def page() -> AppTest:
+    found = AppTest.from_function(screen, default_timeout=120).run()
+    found.selectbox(key="variants-model").set_value(registry.spec("simple").model_id)
+    found.selectbox(key="variants-genome").set_value("sandbox")
+    return found.run()
+
+
+@pytest.fixture
+def queue() -> Iterator[None]:
+    """A server's queue in this process."""
+    compute_jobs.launch()
+    end = time.monotonic() + 60
+    while jobs.trouble():
+        assert time.monotonic() < end, jobs.trouble()
+        time.sleep(0.05)
+    yield
+    jobs.stop()
+
+
+def given(page: AppTest, text: str) -> AppTest:
+    page.text_area(key="variants-pasted").input(text)
+    next(button for button in page.button if button.label == "Read the variants").click()
+    return page.run()
+
+
+def words(page: AppTest) -> str:
+    parts = (*page.markdown, *page.caption, *page.warning, *page.error)
+    return " ".join(part.value for part in parts).replace("\\", "")
+
+
+def table(page: AppTest):  # type: ignore[no-untyped-def]
+    """The last table: the first shows how the file was understood."""
+    assert len(page.dataframe) == 2
+    return page.dataframe[1].value
+
+
+def press(page: AppTest, label: str) -> AppTest:
+    next(button for button in page.button if button.label == label).click()
+    return page.run()
+
+
+def test_a_few_pasted_variants_are_answered_at_once(page: AppTest) -> None:
+    given(page, lines(20))
+    assert not page.exception
+    assert not page.error
+    said = words(page)
+    assert "20 alleles to line 21" in said
+    assert "16 effects on" not in said  # 20 less two wrong REFs and one symbolic allele
+    assert "17 effects on" in said
+    assert "Line 3:" in said
+    assert len(page.get("plotly_chart")) == 3
+    found = table(page)
+    assert len(found) == 20
+    sizes = found["effect"].abs().dropna()
+    assert sizes.is_monotonic_decreasing
+    assert found["effect"].isna().sum() == 3
+    for name in (registry.spec("simple").model_id, "ALT − prediction with REF", "For research use only"):
+        assert name in said
+
+
+def test_the_link_of_a_row_opens_its_change_with_the_same_effect(page: AppTest) -> None:
+    from app import compute
+    from app.compute import Asker
+
+    given(page, lines(20))
+    row = table(page).iloc[0]
+    view = from_query(dict(parse_qsl(urlsplit(row["look"]).query)))
+    assert view.model == registry.spec("simple").model_id
+    (edit,) = view.edits
+    found = compute.edit_effect(view, (edit,), Asker(session="test"))
+    index = found.delta[registry.spec("simple").track_index(view.track)]
+    assert row["effect"] == pytest.approx(float(index), rel=1e-3)
+
+
+def test_filters_keep_what_was_asked_for(page: AppTest) -> None:
+    given(page, lines(20))
+    everything = table(page)
+    page.text_input(key="variants-words").input("sb1:50,01").run()
+    assert table(page)["place"].str.startswith("sb1:50,01").all()
+    page.text_input(key="variants-words").input("").run()
+    page.multiselect(key="variants-statuses").select(1).run()
+    assert set(table(page)["status"]) == {"REF mismatch"}
+    page.multiselect(key="variants-statuses").unselect(1).run()
+    half = float(everything["effect"].abs().median())
+    page.number_input(key="variants-least").set_value(half).run()
+    assert (table(page)["effect"].abs() >= half - 1e-3).all()
+    assert 0 < len(table(page)) < 20
+    page.number_input(key="variants-least").set_value(0.0).run()
+    page.selectbox(key="variants-order").set_value("file").run()
+    assert table(page)["line"].tolist() == list(range(2, 22))
+    page.selectbox(key="variants-order").set_value("lowers").run()
+    assert table(page)["effect"].dropna().is_monotonic_increasing
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "nothing in it"),
+        ("sb1 50001 nonsense", "Line 1:"),
+        ("chr99\t5\t.\tA\tC", "chr99"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nsb1\t0\t.\tA\tC", "Line 2:"),
+        ("#CHROM\tPOS\tID\tREF\tALT\nsb1\t9", "Line 2:"),
+        ("<script>alert(1)</script>", "Line 1:"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_nothing_typed_is_lost(page: AppTest, text: str, said: str) -> None:
+    given(page, text)
+    assert not page.exception
+    assert said in words(page)
+    assert page.text_area(key="variants-pasted").value == text
+
+
+def test_most_of_another_build_is_said_in_a_sentence(page: AppTest) -> None:
+    shifted = lines(40).replace("sb1\t50", "sb1\t60")
+    given(page, shifted)
+    assert not page.exception
+    assert "another build" in words(page)
+    assert "sandbox" in page.warning[0].value
+
+
+def test_what_was_typed_is_still_there_when_somebody_comes_back() -> None:
+    def other_page() -> None:
+        import streamlit as st
+
+        from app.screens import variant_batch
+
+        if not st.session_state.get("away"):
+            variant_batch.show()
+
+    page = AppTest.from_function(other_page, default_timeout=120).run()
+    page.text_area(key="variants-pasted").input("sb1 50001 nonsense")
+    next(button for button in page.button if button.label == "Read the variants").click()
+    page.run()
+    page.session_state["away"] = True
+    page.run()
+    assert len(page.text_area) == 0
+    page.session_state["away"] = False
+    page.run()
+    assert page.text_area(key="variants-pasted").value == "sb1 50001 nonsense"
+
+
+def test_uploads_are_listed_for_their_session_and_deleted_by_it(page: AppTest) -> None:
+    given(page, lines(20))
+    owner = page.session_state["variants-owner"]
+    (upload,) = uploads.owned_by(owner)
+    assert "Your uploads (1)" in [box.label for box in page.expander]
+    assert owner in page.code[0].value
+    stranger = AppTest.from_function(screen, default_timeout=120).run()
+    assert not any(box.label.startswith("Your uploads") for box in stranger.expander)
+    page.button(key=f"delete-{upload.digest}").click().run()
+    assert not page.exception
+    assert uploads.owned_by(owner) == []
+    assert not uploads.place(upload.digest).exists()
+    assert len(page.dataframe) == 0
+
+
+def test_the_private_link_leads_back_and_leaves_the_address(page: AppTest) -> None:
+    given(page, lines(20))
+    owner = page.session_state["variants-owner"]
+    later = AppTest.from_function(screen, default_timeout=120)
+    later.query_params["uploads"] = owner
+    later.run()
+    assert "uploads" not in later.query_params
+    (upload,) = uploads.owned_by(owner)
+    later.selectbox(key="variants-model").set_value(registry.spec("simple").model_id)
+    later.button(key=f"open-{upload.digest}").click().run()
+    assert not later.exception
+    assert len(table(later)) == 20
+
+
+def test_what_is_no_file_of_variants_is_not_kept(page: AppTest) -> None:
+    given(page, "\x00\x01\x02")
+    assert page.error
+    assert uploads.owned_by(page.session_state["variants-owner"]) == []
+
+
+def test_more_than_anyone_waits_for_is_a_job_whose_results_come(
+    page: AppTest, queue: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compute_variants, "INLINE_SECONDS", 0.0)
+    given(page, lines(1_500))
+    assert "on this server at most" in words(page)
+    assert len(page.get("plotly_chart")) == 0
+    press(page, "Compute the effects")
+    assert not page.exception
+    (job,) = jobs.jobs()
+    assert job.order.slices == 2
+    assert "mine" not in job.order.title
+    assert "sb1" not in job.order.title
+    end = time.monotonic() + 100
+    while jobs.job(job.digest).unfinished:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert jobs.job(job.digest).error == ""
+    page.run()
+    assert not page.exception
+    assert len(table(page)) == 500
+    assert "the first 500 of 1,500" in words(page)
+    (upload,) = uploads.owned_by(page.session_state["variants-owner"])
+    page.button(key=f"delete-{upload.digest}").click().run()
+    assert jobs.jobs() == []
+
+
+def test_a_stopped_job_shows_what_it_found_and_goes_on(
+    page: AppTest, queue: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from experiment import long_variants
+
+    monkeypatch.setattr(compute_variants, "INLINE_SECONDS", 0.0)
+    given(page, lines(1_500))
+    press(page, "Compute the effects")
+    (job,) = jobs.jobs()
+    jobs.cancel(job.digest)
+    end = time.monotonic() + 60
+    while jobs.job(job.digest).unfinished:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    if jobs.job(job.digest).status == "cancelled":
+        page.run()
+        assert not page.exception
+        assert "Stopped after" in words(page)
+        assert any(button.label in ("Go on with the computation", "Compute the effects") for button in page.button)
+    assert job.order.kind == long_variants.KIND_NAME
+
+
+def test_rows_that_cannot_be_shown_as_text_do_no_harm(page: AppTest) -> None:
+    from io import BytesIO
+
+    owner = page.session_state["variants-owner"]
+    base = open_genome("sandbox").sequence(Locus("sb1", 50_000, 50_001)).bases
+    alt = "A" if base != "A" else "C"
+    data = b"#CHROM\tPOS\tID\tREF\tALT\nsb1\t50001\t" + b"\xff\xfe[x](y)" + f"\t{base}\t{alt}\n".encode()
+    upload = uploads.store(BytesIO(data), "odd \u202e name", owner, max_bytes=10_000)
+    page.session_state["variants-given"] = upload.digest
+    page.run()
+    assert not page.exception
+    assert len(table(page)) == 1
+    assert upload_rows.is_read(upload.digest)
