@@ -124,7 +124,7 @@ def placed(view: View, asker: Asker) -> Substitutions:
         UserError: when it takes too long.
     """
     spec = registry.spec(view.model)
-    wanted = placed_passes(view.locus.length) * compute.engine().pace(spec.model_id).row_seconds
+    wanted = placed_passes(spec, view.locus.length) * compute.engine().pace(spec.model_id).row_seconds
     if wanted > MOST_SECONDS:
         raise UserError(f"Not ranked: that takes about {in_words(wanted)} here; zoom in.")
     return compute.cache().get(

@@ -15,7 +15,6 @@ from experiment import estimate, jobs, long_surrogate, stretch
 from experiment.job_files import Parameters
 from experiment.job_status import Job, duration
 from genome.errors import UserError
-from interpret.effects import PLACEMENTS
 from interpret.quiet import DRAWN
 from interpret.surrogate import Surrogate
 from interpret.whatif import check_scale
@@ -58,7 +57,7 @@ def ask(view: View, asked: Question, asker: Asker) -> Result:
 def passes(view: View, asked: Question) -> int:
     """How many windows a question asks, at most."""
     spec = registry.spec(view.model)
-    windows = 1 if view.locus.length <= spec.input_length else PLACEMENTS
+    windows = 1 if view.locus.length <= spec.input_length else spec.placements
     if asked.kind == "change":
         return 2 * windows
     n = asked.number("n")

@@ -18,7 +18,7 @@ from genome.errors import UserError
 from genome.locus import Locus, Variant, parse_locus
 from genome.sequence import Sequence
 from interpret import surrogate as surrogates
-from interpret.effects import PLACEMENTS, Effect, effect
+from interpret.effects import Effect, effect
 from interpret.jaspar import Motif
 from interpret.quiet import quiet_windows
 from interpret.surrogate import Surrogate
@@ -210,7 +210,7 @@ def tiles(view: View, length: int, n: int, seed: int, asker: Asker) -> Tiles:
     """The locus shuffled tile by tile."""
     spec = registry.spec(view.model)
     check_count(n, FEWEST_SHUFFLES, MOST_BACKGROUNDS, "shuffles of each tile")
-    windows = 1 if view.locus.length <= spec.input_length else PLACEMENTS
+    windows = 1 if view.locus.length <= spec.input_length else spec.placements
     _check_rows((n + 1) * windows * view.locus.length // max(1, length), "shuffles, or longer tiles")
     whole = compute.sequence(view, asker)
     return _cached(

@@ -17,7 +17,7 @@ from genome.locus import Locus
 from genome.sequence import Sequence
 from genome.source import Genome
 from interpret.background import About, Background, Distribution, distribution
-from interpret.effects import PLACEMENTS, explained, placed_starts
+from interpret.effects import explained, placed_starts
 from models.core import Model, ModelSpec
 from models.engine import Progress, Runner
 from models.predict import Components
@@ -29,8 +29,9 @@ MAX_N = 0.1  # share of N above which a window is left out
 _BATCH = 32  # windows per pass
 ACTIVITY_FORMULA = "prediction of one window of {window} bp (log counts of a profile track)"
 EFFECT_FORMULA = (
-    f"|mean over {PLACEMENTS} windows around the change, moved by up to a quarter window, of (changed - unchanged)|"
+    "|mean over {placements} windows around the change, moved by up to a quarter window, of (changed - unchanged)|"
 )
+EFFECT_FORMULA_CENTRED = "|changed - unchanged| in the window centred on the change"
 K562 = "K562-peaks"
 _K562_FILES = ("tracks/K562_DNase_peaks.hg19_demo.narrowPeak.gz", "tracks/K562_ATAC_peaks.hg19_demo.narrowPeak.gz")
 _K562_GENOME = "genomes/hg19_demo.fa.gz"
@@ -105,7 +106,9 @@ def build(
         seed=seed,
         sampled=sampled,
         activity_formula=ACTIVITY_FORMULA.format(window=spec.input_length),
-        effect_formula=EFFECT_FORMULA,
+        effect_formula=(EFFECT_FORMULA if spec.placements > 1 else EFFECT_FORMULA_CENTRED).format(
+            placements=spec.placements
+        ),
         sds={track.name: track.sd for track in spec.tracks},
     )
     return Background(about, _by_track(spec, activities), _by_track(spec, np.abs(effects)))
@@ -220,7 +223,7 @@ def _effects(
         drawn = np.sort(np.random.default_rng(seed).choice(n_changes, most, replace=False))
     owners = np.searchsorted(3 * lengths.cumsum(), drawn, "right")
     parts = []
-    per_block = max(1, _at_once(spec) // (2 * PLACEMENTS))
+    per_block = max(1, _at_once(spec) // (2 * spec.placements))
     for first in range(0, len(drawn), per_block):
         block = slice(first, first + per_block)
         offsets = drawn[block] - 3 * (lengths.cumsum() - lengths)[owners[block]]
@@ -244,7 +247,7 @@ def _effects_of(
     if not before:
         return np.zeros((0, len(spec.tracks)), np.float32)
     scalars = _scalars(run, spec, np.concatenate([*before, *after]))
-    by_allele = scalars.reshape(2, len(before), PLACEMENTS, len(spec.tracks))
+    by_allele = scalars.reshape(2, len(before), spec.placements, len(spec.tracks))
     return (by_allele[1] - by_allele[0]).mean(axis=1)
 
 
@@ -260,7 +263,7 @@ def _both_alleles(
         position: the base, 0-based.
         turn: 1, 2 or 3: how far the new base stands after the old one in A, C, G, T, A, ...
     """
-    starts = np.array(placed_starts(position, position + 1, spec.input_length), dtype=np.int64)
+    starts = np.array(placed_starts(position, position + 1, spec), dtype=np.int64)
     sequence = genome.sequence(Locus(chrom, int(starts.min()), int(starts.max()) + spec.input_length))
     before = windows(sequence.one_hot(), _tiling(starts - sequence.locus.start, spec, sequence)).astype(np.int8)
     columns = position - starts

@@ -16,8 +16,6 @@ from models.engine import Progress, Runner
 from models.predict import by_member, run_windows
 from models.tiling import Tiling, core_of, tile
 
-PLACEMENTS = 5  # offsets of the window from the change, from -w/4 to +w/4
-
 
 @dataclass(frozen=True)
 class Effect:
@@ -67,7 +65,7 @@ def effect(
         edits: the changes, taken together.
         shown: the locus on screen. When it fits one window before and after, the effect is that of this window alone,
             and equals the difference of the predictions shown. Otherwise windows are centred on the change and moved
-            by up to a quarter of their length, in five steps.
+            by up to a quarter of their length, in as many steps as the model says (``placements``).
         progress: called with the share done.
 
     Raises:
@@ -86,7 +84,7 @@ def effect(
         rule = f"In the {spec.input_length} bp window centred on the locus."
     else:
         before, after = _placed_windows(reference, changed, edits, spec)
-        rule = f"Mean of {PLACEMENTS} windows of {spec.input_length} bp around the change, moved by up to a quarter window."
+        rule = placement_rule(spec)
     halfway = _halves(progress)
     values = [
         by_member(explained(run_windows(run, sequence, tiling, share), spec), spec)  # (placements, members, tracks)
@@ -107,10 +105,19 @@ def effect(
     )
 
 
-def placed_starts(first: int, last: int, window: int) -> list[int]:
+def placed_starts(first: int, last: int, spec: ModelSpec) -> list[int]:
     """First bases of the windows around a change from ``first`` to ``last`` (0-based half-open), left to right."""
-    centred = (first + last) // 2 - window // 2
-    return [centred + int(offset) for offset in np.linspace(-(window // 4), window // 4, PLACEMENTS).round()]
+    centred, quarter = (first + last) // 2 - spec.input_length // 2, spec.input_length // 4
+    if spec.placements == 1:
+        return [centred]
+    return [centred + int(offset) for offset in np.linspace(-quarter, quarter, spec.placements).round()]
+
+
+def placement_rule(spec: ModelSpec, changed: str = "the change") -> str:
+    """One sentence on where the windows around something that is changed lie."""
+    if spec.placements == 1:
+        return f"In the {spec.input_length} bp window centred on {changed}."
+    return f"Mean of {spec.placements} windows of {spec.input_length} bp around {changed}, moved by up to a quarter window."
 
 
 def window_activity(run: Runner, spec: ModelSpec, sequence: Sequence, start: int, end: int) -> npt.NDArray[np.float32]:
@@ -149,15 +156,22 @@ def _single_window(sequence: Sequence, shown: Locus | None, spec: ModelSpec) -> 
 def _placed_windows(
     reference: Sequence, changed: Sequence, edits: tuple[Variant, ...], spec: ModelSpec
 ) -> tuple[Tiling, Tiling]:
-    """Five windows around the changes, in the reference and at the same first base in the changed sequence."""
+    """The windows around the changes, in the reference and at the same first base in the changed sequence."""
     first, last = min(edit.start for edit in edits), max(max(edit.end, edit.start + 1) for edit in edits)
     window = spec.input_length
-    if last - first > window // 2:
-        raise UserError(f"These edits span {last - first} bp, more than half of the model's window of {window} bp.")
+    longest = span(edits)
+    if longest > window // 2:
+        raise UserError(f"These edits span {longest} bp, more than half of the model's window of {window} bp.")
     origin = reference.locus.start
-    starts = np.array([place - origin for place in placed_starts(first, last, window)], dtype=np.int64)
+    starts = np.array([place - origin for place in placed_starts(first, last, spec)], dtype=np.int64)
     # Everything left of the first change is the same in both, so the index of the first base is too.
     return tuple(Tiling(window, 1, starts, (0, sequence.length), False) for sequence in (reference, changed))  # type: ignore[return-value]
+
+
+def span(edits: tuple[Variant, ...]) -> int:
+    """What lies from the first changed base to the last, in bp, in the longer allele."""
+    before = max(edit.end for edit in edits) - min(edit.start for edit in edits)
+    return max(1, before, before + sum(len(edit.alt) - len(edit.ref) for edit in edits))
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

@@ -9,7 +9,7 @@ from genome.locus import Locus
 from genome.sequence import codes_of
 from genome.source import Genome
 from genome.variant_rows import VariantRow
-from interpret.effects import placed_starts
+from interpret.effects import placed_starts, span
 from models.core import ModelSpec
 
 Codes = npt.NDArray[np.uint8]
@@ -38,14 +38,14 @@ def allele_windows(row: VariantRow, spec: ModelSpec, genome: Genome) -> Codes | 
     ref, alt = ("", "") if change is None else (change.ref, change.alt)
     first = row.locus.start if change is None else change.start
     last = row.locus.end if change is None else max(change.end, first + 1)
-    longest = max(last - first, len(alt))
+    longest = last - first if change is None else span((change,))
     if longest > window // 2:
         return row.refused(
             "too long", f"It changes {longest:,} bp, more than half of the model's window of {window:,} bp."
         )
     if "N" in ref + alt:
         return row.refused("N", "An allele holds N, which no model knows.")
-    starts = np.array(placed_starts(first, last, window), dtype=np.int64)
+    starts = np.array(placed_starts(first, last, spec), dtype=np.int64)
     origin = min(int(starts[0]), first)
     end = max(int(starts[-1]) + window + max(0, len(ref) - len(alt)), last)
     codes = codes_of(genome.sequence(Locus(row.locus.chrom, origin, end)).bases).astype(np.uint8)

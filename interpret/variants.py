@@ -12,7 +12,6 @@ from torch import Tensor
 
 from genome.source import Genome
 from genome.variant_rows import VariantRow
-from interpret.effects import placed_starts
 from interpret.variant_windows import Codes, allele_windows
 from models.core import Model, ModelSpec, Target
 from models.engine import Progress, Runner
@@ -110,8 +109,7 @@ def _scored(
     run: Runner, spec: ModelSpec, genome: Genome, rows: tuple[VariantRow, ...], progress: Progress | None
 ) -> VariantEffects:
     """The effects of one chunk, computed in blocks that fit the memory."""
-    placements = len(placed_starts(0, 1, spec.input_length))
-    per_block = max(1, _MOST_BYTES // (2 * placements * spec.input_length))
+    per_block = max(1, _MOST_BYTES // (2 * spec.placements * spec.input_length))
     parts = []
     for first in range(0, len(rows), per_block):
         block = rows[first : first + per_block]

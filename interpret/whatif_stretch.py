@@ -10,7 +10,7 @@ import numpy.typing as npt
 from genome.errors import UserError
 from genome.locus import Locus
 from genome.sequence import Sequence
-from interpret.effects import PLACEMENTS, placed_starts
+from interpret.effects import placed_starts, placement_rule
 from interpret.whatif import (
     Estimate,
     Scale,
@@ -98,7 +98,7 @@ def windows_around(
 
     Args:
         sequence: bases that reach two windows beyond the locus.
-        locus: what is shown. When it fits one window, that window; else five around the stretch.
+        locus: what is shown. When it fits one window, that window; else those placed around the stretch.
         start: first base of the stretch, 0-based genome position.
         end: one past its last base.
         spec: the model.
@@ -113,11 +113,8 @@ def windows_around(
             "one, or a locus that fits one window."
         )
     first, last = core_of(sequence, start, end)
-    starts = placed_starts(first, last, spec.input_length)
-    rule = (
-        f"Mean of {PLACEMENTS} windows of {spec.input_length} bp around the stretch, moved by up to a quarter window."
-    )
-    return [known(sequence.part(at, at + spec.input_length)) for at in starts], rule
+    starts = placed_starts(first, last, spec)
+    return [known(sequence.part(at, at + spec.input_length)) for at in starts], placement_rule(spec, "the stretch")
 
 
 def tiles(

@@ -75,6 +75,8 @@ class ModelSpec:
         context: letters that stand before and after every window in the assay (the adaptors of a reporter construct).
             They are put in by the model, in one orientation on either strand, and never explained.
         noise: whether the networks also predict how far one measurement scatters (log variance per track and bin).
+        placements: windows in which a change is read, from a quarter window left of the centre to a quarter right of
+            it; 1 is the centred window alone.
     """
 
     model_id: str
@@ -90,12 +92,14 @@ class ModelSpec:
     origin: str = ""
     context: tuple[str, str] = ("", "")
     noise: bool = False
+    placements: int = 5
 
     def __post_init__(self) -> None:
         if not set("".join(self.context)) <= set("ACGT"):
             raise ValueError(f"{self.context=} must be made of A, C, G and T")
-        if min(self.input_length, self.output_length, self.resolution, self.n_members) < 1 or not self.tracks:
-            raise ValueError(f"{self.input_length=}, {self.output_length=}, {self.n_members=}, {self.tracks=}")
+        numbers = (self.input_length, self.output_length, self.resolution, self.n_members, self.placements)
+        if min(numbers) < 1 or not self.tracks:
+            raise ValueError(f"{numbers=} must be above 0, and {self.tracks=} not empty")
         if len({track.name for track in self.tracks}) != len(self.tracks):
             raise ValueError(f"track names repeat: {[track.name for track in self.tracks]}")
 

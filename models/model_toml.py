@@ -51,6 +51,7 @@ def spec_of(table: dict[str, Any], digest: str, card: str) -> ModelSpec:
         origin=str(table.get("origin", "")),
         context=_context(table.get("context", ["", ""])),
         noise=table.get("noise", False) is True,
+        placements=_whole(table, "placements") if "placements" in table else ModelSpec.placements,
     )
 
 
@@ -104,6 +105,8 @@ def model_toml(spec: ModelSpec, architecture: str, options: dict[str, Any]) -> s
         top["context"] = list(spec.context)
     if spec.noise:
         top["noise"] = True
+    if spec.placements != ModelSpec.placements:
+        top["placements"] = spec.placements
     lines = [f"{key} = {_value(value)}" for key, value in top.items()]
     lines += ["", "[options]", *(f"{key} = {_value(value)}" for key, value in sorted(options.items()))]
     for track in spec.tracks:

@@ -111,7 +111,7 @@ def show(found: Answer, asker: Asker) -> None:
         st.toggle(
             "Rank every substitution",
             key=_RANKED,
-            help="Reads every substitution in five windows around it, as the background and the Edit panel do, so that "
+            help="Reads every substitution in several windows around it, as the background and the Edit panel do, so that "
             "its percentile can be given. Slower.",
         )
         measured.menu(found)

@@ -426,7 +426,7 @@ def test_a_change_gives_every_other_base_once():
     found = set()
     for before, after in pairs:
         changed = np.flatnonzero((before != after).any(axis=(0, 1)))
-        assert len(changed) == background_build.PLACEMENTS
+        assert len(changed) == MODEL.spec.placements
         column = np.flatnonzero((before[0] != after[0]).any(axis=0))[0]
         assert "ACGT"[before[0, :, column].argmax()] == BASES[2_005]
         assert (after.sum(axis=1) == 1).all()

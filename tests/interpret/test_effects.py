@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from interpret.effects import PLACEMENTS, Effect, effect
+from interpret.effects import Effect, effect, span
 from models.core import Model
 from models.predict import predict
 from tests.toy_models import WINDOW, Curved, Linear, random_bases, toy_engine, toy_model
@@ -78,6 +80,9 @@ def one_or_several_edits(draw):
             break
         if BASES[place : place + n_deleted] != alt:
             edits.append(change(place, n_deleted, alt))
+            if span(tuple(edits)) > WINDOW // 2:
+                edits.pop()
+                break
         place += n_deleted + 1
     return tuple(edits) or (substitution(MIDDLE),)
 
@@ -161,7 +166,26 @@ def test_an_insertion_that_no_longer_fits_the_shown_window_is_told_from_windows_
     edits = (change(MIDDLE, 0, "A"),)
     found = of(*edits, shown=shown)
     assert np.allclose(found.delta, of(*edits).delta, atol=1e-6)
-    assert f"Mean of {PLACEMENTS} windows" in found.rule
+    assert "Mean of 5 windows" in found.rule
+
+
+@pytest.mark.parametrize(("placements", "moves"), [(1, (0,)), (3, (-5, 0, 5)), (5, (-5, -2, 0, 2, 5))])
+def test_the_model_says_in_how_many_windows_a_change_is_read(placements, moves):
+    model = toy_model(Linear)
+    model.spec = replace(model.spec, placements=placements)
+    edit = substitution(MIDDLE)
+    found = of(edit, model=model)
+    starts = [MIDDLE - WINDOW // 2 + move for move in moves]
+    deltas = [answer(changed_string((edit,)), start) - answer(BASES, start) for start in starts]
+    assert np.allclose(found.delta, np.mean(deltas, axis=0), atol=1e-5)
+    assert np.allclose(found.low, np.min(deltas, axis=0), atol=1e-5)
+    assert ("centred on the change" in found.rule) == (placements == 1)
+
+
+def test_an_insertion_longer_than_half_a_window_is_refused_like_a_deletion():
+    for edit in (change(MIDDLE, 0, "A" * (WINDOW // 2 + 1)), change(MIDDLE, WINDOW // 2 + 1, "")):
+        with pytest.raises(UserError, match=f"span {WINDOW // 2 + 1} bp"):
+            of(edit)
 
 
 def test_deleting_the_whole_shown_locus_still_has_an_effect():

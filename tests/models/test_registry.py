@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from genome.errors import UserError
 from models import registry
+from models.model_toml import model_toml
 from models.registry import UnknownModel
 from tests.toy_models import WINDOW, Linear
 
@@ -82,6 +83,28 @@ def test_a_folder_is_read_back_as_it_was_written(root):
         assert torch.equal(model.members[index].weights, Linear(index).weights)
     assert not model.training
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_how_many_windows_read_a_change_is_said_in_the_toml_or_is_five(root):
+    place = write_model(root)
+    assert registry.spec("toy").placements == 5
+    text = (place / "model.toml").read_text()
+    assert "placements" not in text
+    for number in (1, 3):
+        (place / "model.toml").write_text(text.replace("members =", f"placements = {number}\nmembers ="))
+        touch_later(place / "model.toml")
+        assert registry.spec("toy").placements == number
+        assert f"placements = {number}\n" in model_toml(registry.spec("toy"), "linear", {})
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "2.5", '"5"', "true"])
+def test_a_number_of_windows_that_is_none_is_refused(root, number):
+    place = write_model(root)
+    text = (place / "model.toml").read_text()
+    (place / "model.toml").write_text(text.replace("members =", f"placements = {number}\nmembers ="))
+    touch_later(place / "model.toml")
+    with pytest.raises(UserError):
+        registry.spec("toy")
 
 
 def test_a_model_answers_to_its_name_and_to_its_full_id(root):
