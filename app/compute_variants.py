@@ -24,14 +24,12 @@ from genome.source import Genome
 from genome.variant_files import read_variants
 from genome.variant_rows import VariantRow
 from interpret import background
-from interpret.effects import PLACEMENTS
 from interpret.variants import VariantEffects
 from models.core import ModelSpec
 
 INLINE_SECONDS = 2.0  # what takes less is answered while somebody waits
 MAX_REMOTE_ROWS = 50  # of a genome that is read from a server, place by place
 _TYPED_BYTES = 10_000  # a list up to this size may hold rsIDs, each of which is asked of a server
-_WRONG_BUILD = 0.3  # of a file on the right build next to no REF differs; on another about seven of ten do
 SPREAD = long_variants.VALUES.index("spread")
 _RULE = 1  # raise it when the numbers of a job change: old results are then another job's
 
@@ -135,35 +133,19 @@ def first_rows(known: Understood, count: int = 10) -> list[dict[str, object]]:
     ]
 
 
-def wrong_build(known: Understood) -> str:
-    """A sentence when the file seems to be written on another build than the genome; empty otherwise."""
-    wrong = known.statuses.get("REF mismatch", 0)
-    if wrong < 3 or wrong < _WRONG_BUILD * (wrong + known.ok):
-        return ""
-    build = genome_entry(known.genome).build
-    return (
-        f"Of {wrong + known.ok:,} alleles {wrong:,} name a REF that {known.genome} ({build}) does not have there: the file "
-        "seems to be written on another build; choose the genome it belongs to."
-    )
-
-
 def seconds(spec: ModelSpec, known: Understood, asker: Asker) -> float:
     """About how long all effects take on this server, by the measured pace of one pass."""
     cost = compute_jobs.cost_of(spec, asker, gradient=False, wait=True)
     if cost is None:
         raise ValueError(f"{cost=} though it was waited for")
     estimate.refuse_too_large(estimate.now(cost, 0), spec)
-    return passes(known) * cost.seconds
+    return 2 * spec.placements * known.ok * cost.seconds
 
 
-def passes(known: Understood) -> int:
-    """Windows that are read at most: both alleles in each placement."""
-    return 2 * PLACEMENTS * known.ok
-
-
-def expected(known: Understood, took: float) -> str:
+def expected(spec: ModelSpec, known: Understood, took: float) -> str:
     """What it takes, one sentence."""
-    return f"{known.ok:,} alleles, REF and ALT in {PLACEMENTS} windows each: about {duration(took)} on this server at most."
+    windows = "a window" if spec.placements == 1 else f"{spec.placements} windows"
+    return f"{known.ok:,} alleles, REF and ALT in {windows} each: about {duration(took)} on this server at most."
 
 
 def at_once(spec: ModelSpec, known: Understood, asker: Asker) -> Batch:

@@ -15,6 +15,8 @@ from app.view import View
 from experiment import long_variants, upload_rows
 from experiment.long_variants import STATUSES, VALUES
 from genome.variant_rows import VariantRow
+from interpret.effects import placement_rule
+from models.core import Target
 
 SHOWN_ROWS = 500  # of all that match: more would choke a browser
 LINKED_LENGTH = 1_000  # bp around a variant, as the search box opens it
@@ -139,9 +141,6 @@ def link(batch: Batch, row: VariantRow, track: str, address: str) -> str | None:
 
 def formula(batch: Batch, track: str) -> str:
     """How the columns are computed, one paragraph."""
-    from interpret.effects import PLACEMENTS
-    from models.core import Target
-
     spec = batch.spec
     found = spec.tracks[spec.track_index(track)]
     unit = Target(track, found.reductions[0]).unit(spec)
@@ -152,9 +151,9 @@ def formula(batch: Batch, track: str) -> str:
         else "one network, so there is no spread"
     )
     return (
-        f"{spec.model_id}, {track}: effect = prediction with ALT − prediction with REF, in {unit}; mean over {PLACEMENTS} "
-        f"windows of {spec.input_length:,} bp around the change, moved by up to a quarter window (lowest and highest of "
-        f"them beside it), {members} and {strands}. No reference sequence and no random numbers enter."
+        f"{spec.model_id}, {track}: effect = prediction with ALT − prediction with REF, in {unit}. {placement_rule(spec)} "
+        f"Lowest and highest are of these windows. Mean over {members} and {strands}. No reference sequence and no random "
+        "numbers enter."
     )
 
 

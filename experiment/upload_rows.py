@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -26,6 +25,7 @@ from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.source import Genome
 from genome.variant_rows import VariantRow, in_chunks
+from genome.variant_tally import Tally
 
 PART_ROWS = 1_000  # rows of a file
 MAX_ROWS = 1_000_000
@@ -49,6 +49,8 @@ class Understood:
         lines: number of the last line with an allele.
         statuses: alleles by status.
         problems: (line, status, reason) of the first alleles without an effect.
+        remarks: sentences on lines that are odd, though their alleles are ok.
+        doubt: a sentence when the file seems to be of another build; else empty.
         contigs: digest of each chromosome that an allele lies on.
     """
 
@@ -61,6 +63,8 @@ class Understood:
     lines: int
     statuses: dict[str, int]
     problems: tuple[tuple[int, str, str], ...]
+    remarks: tuple[str, ...]
+    doubt: str
     contigs: dict[str, str]
 
     @property
@@ -101,7 +105,8 @@ def understood(upload: str, genome: Genome) -> Understood | None:
     """What is known of an upload on a genome; None when it was not read on these bases."""
     try:
         text = json.loads((_place(upload, key_of(genome)) / _ABOUT).read_text())
-        found = Understood(**text | {"problems": tuple(tuple(one) for one in text["problems"])})
+        problems = tuple(tuple(one) for one in text["problems"])
+        found = Understood(**text | {"problems": problems, "remarks": tuple(text["remarks"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
     same = all(genome.contig_digest(chrom) == digest for chrom, digest in found.contigs.items())
@@ -167,31 +172,41 @@ def search(upload: str, key: str, count: int, words: str) -> npt.NDArray[np.bool
 def _written(
     new: Path, upload: str, key: str, genome: Genome, rows: Iterable[VariantRow], note: Callable[[int], None] | None
 ) -> Understood:
-    statuses: Counter[str] = Counter()
+    tally = Tally()
     problems: list[tuple[int, str, str]] = []
     contigs: dict[str, str] = {}
-    count = snvs = lines = 0
+    snvs = lines = 0
     for part, chunk in enumerate(in_chunks(rows, PART_ROWS)):
-        count += len(chunk)
-        if count > MAX_ROWS:
+        tally.add(chunk)
+        if tally.total > MAX_ROWS:
             raise UserError(
                 f"This file has more than {MAX_ROWS:,} alleles; split it, or use 'cislens variants' on the command line."
             )
         _write(new / f"{part}.jsonl", chunk)
         lines = chunk[-1].line
         for row in chunk:
-            statuses[row.status] += 1
             if row.reason and len(problems) < FIRST_PROBLEMS:
                 problems.append((row.line, row.status, row.reason))
             if row.locus is not None and row.locus.chrom not in contigs:
                 contigs[row.locus.chrom] = genome.contig_digest(row.locus.chrom)
             snvs += row.variant is not None and len(row.variant.ref) == len(row.variant.alt) == 1
         if note is not None:
-            note(count)
-    if not count:
+            note(tally.total)
+    if not tally.total:
         raise UserError("There is no variant in it; give a VCF, or lines such as 'chr22 19710933 C T'.")
     return Understood(
-        upload, key, genome.name, count, statuses["ok"], snvs, lines, dict(statuses), tuple(problems), contigs
+        upload=upload,
+        key=key,
+        genome=genome.name,
+        count=tally.total,
+        ok=tally.counts["ok"],
+        snvs=snvs,
+        lines=lines,
+        statuses=dict(tally.counts),
+        problems=tuple(problems),
+        remarks=tally.odd_lines(),
+        doubt=tally.doubt(genome),
+        contigs=contigs,
     )
 
 

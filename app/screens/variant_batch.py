@@ -137,8 +137,10 @@ def _understood(given: Given) -> None:
         f"**{text(compute_variants.printable(given.upload.name, 60))}** on {text(known.genome)}: {known.count:,} alleles "
         f"to line {known.lines:,}, {known.ok:,} whose effect can be computed ({known.snvs:,} of a single base){others}."
     )
-    if sentence := compute_variants.wrong_build(known):
-        st.warning(text(sentence, 400), icon=":material/info:")
+    if known.doubt:
+        st.warning(text(known.doubt, 400), icon=":material/info:")
+    for sentence in known.remarks:
+        st.caption(text(sentence, 400))
     if known.problems:
         label = f"{left_out:,} alleles have no effect: why, by line"
         with st.expander(label, expanded=left_out <= _SHOWN_PROBLEMS), st.container(height=200, border=False):
@@ -168,7 +170,7 @@ def _answer(spec: ModelSpec, given: Given) -> None:
         variant_results.show(batch, given.upload)
         return
     slot.empty()
-    said = compute_variants.expected(known, took)
+    said = compute_variants.expected(spec, known, took)
     st.caption(text(said))
     if job is not None:
         st.caption(text(job.said))
