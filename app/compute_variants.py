@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -13,15 +15,18 @@ import numpy.typing as npt
 from app import compute, compute_jobs
 from app.compute import Asker
 from app.settings import upload_bytes
+from app.variant_table import table_of, write_parquet, write_tsv
+from app.variant_vcf import write_vcf
 from experiment import estimate, job_files, jobs, long_variants, upload_rows, uploads
 from experiment.job_status import Job, duration
 from experiment.long_variants import Numbers
 from experiment.upload_rows import Understood
 from experiment.uploads import Upload
+from genome.blocks import BlockGenome
 from genome.catalog import genome_entry, open_ensembl, open_genome
 from genome.errors import UserError
 from genome.source import Genome
-from genome.variant_files import read_variants
+from genome.variant_files import open_variants, read_variants
 from genome.variant_rows import VariantRow
 from interpret import background
 from interpret.variants import VariantEffects
@@ -113,7 +118,7 @@ def given(digest: str, genome: str, owner: str, asker: Asker) -> Given:
                 if asker.progress is not None:
                     asker.progress(file.tell() / max(1, upload.size))
 
-            known = upload_rows.keep(digest, source, read_variants(file, source, lookup=lookup), note=note)
+            known = upload_rows.keep(digest, source, read_variants(file, BlockGenome(source), lookup=lookup), note=note)
     _refuse_remote(source.name, known.count)
     return Given(upload, known)
 
@@ -245,6 +250,29 @@ def chunks(batch: Batch) -> Iterator[VariantEffects]:
         yield long_variants.effects_of(batch.numbers, rows, start)
 
 
+def file_of(batch: Batch, ending: str) -> bytes:
+    """All alleles as a file, those without an effect with their reason.
+
+    Args:
+        batch: the effects, all computed.
+        ending: ``tsv``, ``vcf.gz`` or ``parquet``.
+    """
+    known = batch.known
+    genome = open_genome(known.genome, remote_allowed=True)  # its bases were read when the rows were
+    table = table_of(batch.spec, genome)
+    with tempfile.TemporaryDirectory(prefix=".file-", dir=uploads.place(known.upload)) as folder:
+        path = Path(folder) / f"effects.{ending}"
+        if ending == "tsv":
+            write_tsv(path, chunks(batch), table)
+        elif ending == "parquet":
+            write_parquet(path, chunks(batch), table)
+        elif ending == "vcf.gz":
+            write_vcf(path, chunks(batch), table, open_variants(uploads.data_path(known.upload)))
+        else:
+            raise ValueError(f"{ending=}")
+        return path.read_bytes()
+
+
 def printable(value: object, most: int) -> str:
     """What somebody wrote as one line of text that any page can show."""
     line = " ".join(str(value).encode("utf-8", "replace").decode().split())
@@ -288,7 +316,7 @@ def _partial(spec: ModelSpec, known: Understood, job: Job) -> Numbers:
     return long_variants.together(parts, known.count, long_variants.rows_per_slice(spec), len(spec.tracks))
 
 
-def _slice(path) -> Numbers:  # type: ignore[no-untyped-def]
+def _slice(path: Path) -> Numbers:
     try:
         return Numbers(**job_files.read_arrays(path))
     except TypeError as error:

@@ -1,196 +1,218 @@
-"""The table of many variants: which rows are wanted, in which order, and what a row says. No Streamlit here."""
+"""Many variants as a table: which columns it has, what stands above it, and how it is written. No Streamlit here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app import compute
-from app.compute_variants import Batch, percentiles, printable
-from app.view import View
-from experiment import long_variants, upload_rows
-from experiment.long_variants import STATUSES, VALUES
+from app.export import RESEARCH_USE
+from genome.home import replaced
+from genome.source import Genome, genome_digest
 from genome.variant_rows import VariantRow
-from interpret.effects import placement_rule
-from models.core import Target
+from interpret import background
+from interpret.variants import VariantEffects
+from models.core import ModelSpec
 
-SHOWN_ROWS = 500  # of all that match: more would choke a browser
-LINKED_LENGTH = 1_000  # bp around a variant, as the search box opens it
-ORDERS = {
-    "size": "largest effect first",
-    "raises": "raises most first",
-    "lowers": "lowers most first",
-    "percentile": "highest percentile first",
-    "file": "as in the file",
+FIELDS = ("chrom", "pos", "id", "ref", "alt", "status", "reason", "notice", "variant", "line")
+VALUES = {  # column of a track -> what it says
+    "ref": "prediction with REF",
+    "alt": "prediction with ALT",
+    "effect": "ALT - REF",
+    "sd": "standard deviation of the effect between the members of the model",
+    "low": "smallest effect over the placements of the window",
+    "high": "largest effect over the placements of the window",
+    "agree": "whether every member gives the effect the same sign",
+    "percentile": "share of the null below the size of the effect, in per cent",
 }
+_ROWS_PER_GROUP = 65_536  # of parquet
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which rows somebody wants to see.
+class Table:
+    """What a table of variants is about; everything but the variants.
 
     Attributes:
-        track: whose effects.
-        statuses: numbers into STATUSES; empty: all.
-        least_size: smallest size of the effect, in the track's unit.
-        least_percentile: smallest percentile, 0 to 100; above 0 only rows that have one.
-        agree: whether only those whose sign all members agree on.
-        words: what the row must hold as written; empty: anything.
-        order: key of ORDERS.
+        spec: the model.
+        genome: the genome.
+        null: what percentiles are percentiles of; None where the model has no such set.
     """
 
-    track: str
-    statuses: tuple[int, ...] = ()
-    least_size: float = 0.0
-    least_percentile: float = 0.0
-    agree: bool = False
-    words: str = ""
-    order: str = "size"
+    spec: ModelSpec
+    genome: Genome
+    null: background.Background | None
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What stands above the table, one sentence a line."""
+        spec, placements = self.spec, self.spec.placements
+        where = "centred on the change"
+        if placements > 1:
+            where = f"around the change, moved by up to a quarter window ({placements} placements, their mean)"
+        return (
+            f"Cislens {version('cislens')}. {RESEARCH_USE}",
+            f"Model {spec.model_id}: mean over {_counted(spec.n_members, 'member')} and strands {' '.join(spec.strands)}.",
+            f"Genome {self.genome.name} ({self.genome.build}), digest {genome_digest(self.genome)}.",
+            f"Each variant alone, in windows of {spec.input_length:,} bp {where}; both alleles start at the same base.",
+            *(f"{track.name}: effect = ALT - REF, in {_unit(track.unit, track.kind)}." for track in spec.tracks),
+            *(f"{track.name}: {self._null_of(track.name)}" for track in spec.tracks),
+            *(
+                ["This model has one member, so there is neither a spread of members nor their agreement."]
+                * (spec.n_members < 2)
+            ),
+        )
+
+    def percentiles(self, effects: VariantEffects) -> npt.NDArray[np.float32]:
+        """float32 (n, tracks), from 0 to 100; NaN where there is none: the null holds single-base changes only."""
+        found = np.full(effects.delta.shape, np.nan, dtype=np.float32)
+        snvs = np.array([is_snv(row) for row in effects.rows], dtype=bool)[:, None]
+        deltas = np.where(snvs, effects.delta, np.float32(np.nan))
+        if self.null is not None:
+            for index, track in enumerate(self.spec.tracks):
+                ranks, _ = self.null.rank_effects(track.name, deltas[:, index], synthetic=self.genome.synthetic)
+                if ranks is not None:
+                    found[:, index] = ranks
+        return found
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return FIELDS + tuple(f"{track.name}:{value}" for track in self.spec.tracks for value in VALUES)
+
+    def values(self, effects: VariantEffects) -> npt.NDArray[np.float32]:
+        """float32 (n, tracks, values) in the order of ``VALUES``; NaN where there is none, agreement as 0 or 1.
+
+        A model of one member has neither a spread nor agreement.
+        """
+        several = np.isfinite(effects.delta) & (self.spec.n_members > 1)
+        agree = np.where(several, effects.signs_agree, np.float32(np.nan))
+        spread = np.where(several, effects.spread, np.float32(np.nan))
+        numbers = (effects.before, effects.after, effects.delta, spread, effects.low, effects.high, agree)
+        values: npt.NDArray[np.float32] = np.stack([*numbers, self.percentiles(effects)], axis=2) + np.float32(
+            0
+        )  # no -0
+        return values
+
+    def _null_of(self, track: str) -> str:
+        if self.null is None:
+            return f"no percentile: {self.spec.name} has no background for {self.genome.name}."
+        ranks, words = self.null.rank_effects(track, np.zeros(1, np.float32), synthetic=self.genome.synthetic)
+        return (
+            f"{words}."
+            if ranks is None
+            else f"percentile of the size of the effect among {words}; of single-base changes only."
+        )
 
 
-@dataclass(frozen=True)
-class Found:
-    """The rows that are wanted.
+def table_of(spec: ModelSpec, genome: Genome) -> Table:
+    """The table of a model's effects on a genome, with the percentiles that suit it.
 
-    Attributes:
-        places: int64 (n,), of each in the file, in the order wanted.
-        among: what the percentiles are percentiles of, or why there are none.
-        ranks: float32 (all rows,), percentiles, or None.
+    Raises:
+        UserError: when a background cannot be used.
     """
-
-    places: npt.NDArray[np.int64]
-    among: str
-    ranks: npt.NDArray[np.float32] | None
+    return Table(spec, genome, background.chosen(spec.model_id, synthetic=genome.synthetic))
 
 
-def select(batch: Batch, wanted: Wanted) -> Found:
-    """The computed rows that are wanted, in order; those without an effect come last, as in the file."""
-    numbers, index = batch.numbers, batch.spec.track_index(wanted.track)
-    effects = numbers.delta[:, index]
-    ranks, among = percentiles(batch, wanted.track)
-    chosen = numbers.status != long_variants.PENDING
-    if wanted.statuses:
-        chosen &= np.isin(numbers.status, wanted.statuses)
-    if wanted.least_size > 0:
-        chosen &= np.abs(effects) >= wanted.least_size  # NaN is not
-    if wanted.least_percentile > 0:
-        chosen &= np.zeros(len(effects), bool) if ranks is None else ranks >= wanted.least_percentile
-    if wanted.agree:
-        chosen &= numbers.agree[:, index]
-    if wanted.words.strip():
-        chosen &= _holding(batch, wanted.words)
-    places = np.flatnonzero(chosen)
-    first = _first(wanted.order, effects[places], None if ranks is None else ranks[places])
-    return Found(places[np.argsort(-first, kind="stable")], among, ranks)
+def is_snv(row: VariantRow) -> bool:
+    """Whether a row changes one base into another."""
+    return row.variant is not None and len(row.variant.ref) == len(row.variant.alt) == 1
 
 
-def records(batch: Batch, wanted: Wanted, found: Found, address: str, most: int = SHOWN_ROWS) -> dict[str, list[Any]]:
-    """Columns of the first rows for the page.
+def fields_of(row: VariantRow) -> list[str]:
+    """The cells of ``FIELDS`` as text that holds neither tabs nor line ends."""
+    position = "." if row.status == "not a variant" and row.position == 0 else str(row.position)
+    variant = "" if row.variant is None else str(row.variant)
+    cells = [row.chrom, position, row.name or ".", row.ref, row.alt, row.status, row.reason, row.notice, variant]
+    return [" ".join(cell.split()) for cell in (*cells, str(row.line))]
 
-    Args:
-        batch: the effects.
-        wanted: what was asked for.
-        found: the rows, as ``select`` gives them.
-        address: where the Locus screen is served.
-        most: how many rows.
-    """
-    numbers, index = batch.numbers, batch.spec.track_index(wanted.track)
-    places = found.places[:most]
-    rows = upload_rows.pick(batch.known.upload, batch.known.key, places.tolist())
-    values = dict(zip(VALUES, numbers.values[:, places, index].astype(float), strict=True))
-    columns: dict[str, list[Any]] = {
-        "line": [row.line for row in rows],
-        "place": [printable(f"{row.chrom}:{row.position:,}", 60) for row in rows],
-        "change": [printable(f"{row.ref}>{row.alt}", 60) for row in rows],
-        "ID": [printable(row.name, 40) for row in rows],
-        "status": [STATUSES[code] for code in numbers.status[places]],
-        "effect": _numbers(values["delta"]),
-        "percentile": _numbers(np.full(len(places), np.nan) if found.ranks is None else found.ranks[places]),
-        "spread": _numbers(values["spread"]),
-        "lowest": _numbers(values["low"]),
-        "highest": _numbers(values["high"]),
-        "members agree": [bool(one) for one in numbers.agree[places, index]],
-        "REF": _numbers(values["before"]),
-        "ALT": _numbers(values["after"]),
-        "note": [_note(batch, row, place) for row, place in zip(rows, places.tolist(), strict=True)],
-        "look": [link(batch, row, wanted.track, address) if numbers.status[p] == 0 else None
-                 for row, p in zip(rows, places.tolist(), strict=True)],
-    }  # fmt: skip
+
+def write_tsv(out: Path, effects: Iterable[VariantEffects], table: Table) -> None:
+    """Writes tab-separated text; ``#`` lines above the header say what it is about."""
+    with replaced(out) as temporary, temporary.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
+        file.writelines(f"# {line}\n" for line in table.about)
+        file.write("\t".join(table.columns()) + "\n")
+        for chunk in effects:
+            file.write(tsv_rows(chunk, table))
+
+
+def tsv_rows(effects: VariantEffects, table: Table) -> str:
+    """The lines of a chunk, each with its end; a value that is missing is an empty cell."""
+    agree_at = list(VALUES).index("agree")
+    lines = []
+    for row, values in zip(effects.rows, table.values(effects), strict=True):
+        cells = fields_of(row)
+        for track in values.tolist():
+            cells += [
+                ("yes" if value else "no") if at == agree_at and value == value else number(value)
+                for at, value in enumerate(track)
+            ]
+        lines.append("\t".join(cells) + "\n")
+    return "".join(lines)
+
+
+def number(value: float, missing: str = "") -> str:
+    """A value with six digits."""
+    return missing if value != value else f"{value:.6g}"
+
+
+def write_parquet(out: Path, effects: Iterable[VariantEffects], table: Table) -> None:
+    """Writes parquet: float32 for the values, what the table is about in the metadata of the schema."""
+    import pyarrow
+    from pyarrow import parquet
+
+    types = [pyarrow.int64() if name in ("pos", "line") else pyarrow.string() for name in FIELDS]
+    for _ in table.spec.tracks:
+        types += [pyarrow.bool_() if name == "agree" else pyarrow.float32() for name in VALUES]
+    about = {"cislens": "\n".join(table.about)}
+    schema = pyarrow.schema(list(zip(table.columns(), types, strict=True)), metadata=about)
+    with replaced(out) as temporary, parquet.ParquetWriter(temporary, schema, compression="zstd") as file:
+        for chunks in _grouped(effects):
+            columns = [_columns(chunk, table) for chunk in chunks]
+            batches = [
+                pyarrow.record_batch(
+                    [pyarrow.array(cells, kind, from_pandas=True) for cells, kind in zip(column, types, strict=True)],
+                    schema=schema,
+                )
+                for column in columns
+            ]
+            file.write_table(pyarrow.Table.from_batches(batches, schema), row_group_size=_ROWS_PER_GROUP)
+
+
+def _grouped(effects: Iterable[VariantEffects]) -> Iterator[list[VariantEffects]]:
+    """Chunks, as many together as make a row group."""
+    group: list[VariantEffects] = []
+    for chunk in effects:
+        group.append(chunk)
+        if sum(len(part.rows) for part in group) >= _ROWS_PER_GROUP:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _columns(effects: VariantEffects, table: Table) -> list[Any]:
+    """One sequence of cells a column."""
+    cells = [fields_of(row) for row in effects.rows]
+    text = [[row[at].encode("utf-8", "replace").decode() for row in cells] for at in range(len(FIELDS))]
+    places = FIELDS.index("pos"), FIELDS.index("line")
+    columns: list[Any] = [
+        [int(c) if c != "." else None for c in column] if at in places else column for at, column in enumerate(text)
+    ]
+    values = table.values(effects)
+    for track in range(values.shape[1]):
+        for at, name in enumerate(VALUES):
+            found = values[:, track, at]
+            columns.append([None if v != v else bool(v) for v in found.tolist()] if name == "agree" else found)
     return columns
 
 
-def link(batch: Batch, row: VariantRow, track: str, address: str) -> str | None:
-    """Where a row's variant is looked at in depth: the Locus page with the change made."""
-    if row.variant is None or row.locus is None:
-        return None
-    genome = batch.known.genome
-    view = View(
-        model=batch.spec.model_id,
-        genome=genome,
-        contig=batch.known.contigs[row.locus.chrom],
-        locus=row.locus.resized(max(LINKED_LENGTH, row.locus.length)),
-        track=track,
-        edits=(row.variant,),
-    )
-    return view.link(address)
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
-def formula(batch: Batch, track: str) -> str:
-    """How the columns are computed, one paragraph."""
-    spec = batch.spec
-    found = spec.tracks[spec.track_index(track)]
-    unit = Target(track, found.reductions[0]).unit(spec)
-    strands = "both strands" if len(spec.strands) == 2 else "the strand as given"
-    members = (
-        f"{spec.n_members} networks (spread: their standard deviation; members agree: whether all give the same sign)"
-        if spec.n_members > 1
-        else "one network, so there is no spread"
-    )
-    return (
-        f"{spec.model_id}, {track}: effect = prediction with ALT − prediction with REF, in {unit}. {placement_rule(spec)} "
-        f"Lowest and highest are of these windows. Mean over {members} and {strands}. No reference sequence and no random "
-        "numbers enter."
-    )
-
-
-def _holding(batch: Batch, words: str) -> npt.NDArray[np.bool_]:
-    known = batch.known
-    key = ("rows that hold", known.upload, known.key, words.strip().lower())
-    found: npt.NDArray[np.bool_] = compute.cache().get(
-        key, lambda: upload_rows.search(known.upload, known.key, known.count, words)
-    )
-    return found
-
-
-def _first(
-    order: str, effects: npt.NDArray[np.float32], ranks: npt.NDArray[np.float32] | None
-) -> npt.NDArray[np.float32]:
-    """What comes first, by size; -inf where there is nothing to go by."""
-    by: npt.NDArray[np.float32]
-    if order == "file":
-        return np.zeros(len(effects), dtype=np.float32)
-    if order == "percentile":
-        by = np.full(len(effects), np.nan, dtype=np.float32) if ranks is None else ranks
-    else:
-        by = {"size": np.abs, "raises": np.positive, "lowers": np.negative}[order](effects)
-    return np.where(np.isnan(by), np.float32(-np.inf), by)
-
-
-def _numbers(values: npt.NDArray[Any]) -> list[float | None]:
-    return [None if np.isnan(value) else float(f"{value:.4g}") for value in values.tolist()]
-
-
-def _note(batch: Batch, row: VariantRow, place: int) -> str:
-    why = batch.numbers.why(place, place + 1)
-    return printable(why.get(place) or row.reason or row.notice, 300)
-
-
-def statuses(batch: Batch) -> dict[int, int]:
-    """How many alleles have each status, by its number; those not computed yet are left out."""
-    codes, counts = np.unique(batch.numbers.status, return_counts=True)
-    pairs: Sequence[tuple[int, int]] = list(zip(codes.tolist(), counts.tolist(), strict=True))
-    return {code: count for code, count in pairs if code != long_variants.PENDING}
+def _unit(unit: str, kind: str) -> str:
+    return f"log counts ({unit})" if kind == "profile" else unit

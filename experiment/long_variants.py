@@ -16,6 +16,7 @@ from experiment import upload_rows
 from experiment.job_files import Arrays, Parameters
 from experiment.job_kinds import Kind, Work
 from experiment.upload_rows import Understood
+from genome.blocks import BlockGenome
 from genome.catalog import open_genome
 from genome.errors import UserError
 from genome.source import Genome
@@ -157,7 +158,7 @@ def computed(
     each = rows_per_slice(spec)
     rows = upload_rows.read(known.upload, known.key, index * each, min((index + 1) * each, known.count))
     share = None if progress is None else lambda done: progress(done / max(1, len(rows)))
-    (effects,) = score(run, spec, genome, [rows], progress=share)
+    (effects,) = score(run, spec, BlockGenome(genome), [rows], progress=share)
     return numbers_of(rows, effects)
 
 

@@ -15,17 +15,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from experiment import uploads
 from genome.errors import UserError
-from genome.locus import Locus, Variant
 from genome.source import Genome
 from genome.variant_rows import VariantRow, in_chunks
 from genome.variant_tally import Tally
+from interpret.variant_parts import as_list, as_row
 
 PART_ROWS = 1_000  # rows of a file
 MAX_ROWS = 1_000_000
@@ -134,7 +133,7 @@ def read(upload: str, key: str, start: int, stop: int) -> tuple[VariantRow, ...]
     for part in range(start // PART_ROWS, -(-stop // PART_ROWS)):
         lines = _lines(upload, key, part)
         first = part * PART_ROWS
-        found += map(_row, lines[max(0, start - first) : stop - first])
+        found += [as_row(json.loads(line)) for line in lines[max(0, start - first) : stop - first]]
     return tuple(found)
 
 
@@ -150,7 +149,7 @@ def pick(upload: str, key: str, indices: Sequence[int]) -> list[VariantRow]:
     found: dict[int, VariantRow] = {}
     for part, wanted in by_part.items():
         lines = _lines(upload, key, part)
-        found |= {index: _row(lines[index % PART_ROWS]) for index in wanted}
+        found |= {index: as_row(json.loads(lines[index % PART_ROWS])) for index in wanted}
     return [found[index] for index in indices]
 
 
@@ -211,21 +210,7 @@ def _written(
 
 
 def _write(path: Path, rows: Iterable[VariantRow]) -> None:
-    path.write_text("".join(json.dumps(_plain(row), separators=(",", ":")) + "\n" for row in rows))
-
-
-def _plain(row: VariantRow) -> list[Any]:
-    change = None if row.variant is None else [row.variant.position, row.variant.ref, row.variant.alt]
-    where = None if row.locus is None else [row.locus.chrom, row.locus.start, row.locus.end]
-    written = [row.line, row.chrom, row.position, row.name, row.ref, row.alt]
-    return [*written, row.status, row.reason, row.notice, change, where]
-
-
-def _row(line: str) -> VariantRow:
-    number, chrom, position, name, ref, alt, status, reason, notice, change, where = json.loads(line)
-    locus = None if where is None else Locus(*where)
-    variant = None if change is None or locus is None else Variant(locus.chrom, *change)
-    return VariantRow(number, chrom, position, name, ref, alt, status, reason, notice, variant, locus)
+    path.write_text("".join(json.dumps(as_list(row), separators=(",", ":")) + "\n" for row in rows))
 
 
 def _lines(upload: str, key: str, part: int) -> list[str]:

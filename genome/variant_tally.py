@@ -64,14 +64,16 @@ class Tally:
         for status, count in self.counts.most_common():
             if status != "ok":
                 rows = self.first[status]
-                said.append(f"{count:,} {status}: {_lines([row.line for row in rows], count)}: {rows[0].reason}")
+                said.append(
+                    f"{count:,} not scored ({status}): {_lines([row.line for row in rows], count)}: {rows[0].reason}"
+                )
         doubt = self.doubt(genome)
         return (*said, *self.odd_lines(), *([doubt] if doubt else []))
 
     def odd_lines(self) -> tuple[str, ...]:
         """What is odd about lines whose alleles are ok, and where."""
         return tuple(
-            f"{count:,} alleles in lines {_REMARKS[remark]}: {_lines(self.lines[remark], count)}."
+            f"{count:,} {'allele' if count == 1 else 'alleles'} in lines {_REMARKS[remark]}: {_lines(self.lines[remark], count)}."
             for remark, count in self.remarks.most_common()
         )
 

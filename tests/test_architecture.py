@@ -45,6 +45,13 @@ WITHOUT_STREAMLIT = {
         "whatif_record",
         "compute_mutagenesis",
         "export_substitutions",
+        "compute_variants",
+        "compute_uploads",
+        "variant_list",
+        "variant_table",
+        "variant_vcf",
+        "variants_run",
+        "variants_cli",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
@@ -60,6 +67,7 @@ ONE_DOOR = {  # library -> what alone may import it
     "memelite": {"interpret/motifs.py"},
     "modiscolite": {"interpret/modisco.py"},
     "pysam": {"genome/variant_index.py"},
+    "pyarrow": {"app/variant_table.py"},
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 MAX_FUNCTION_LINES = 60

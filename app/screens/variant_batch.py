@@ -167,7 +167,7 @@ def _answer(spec: ModelSpec, given: Given) -> None:
     if took <= compute_variants.INLINE_SECONDS:
         batch = compute_variants.at_once(spec, known, asker)
         slot.empty()
-        variant_results.show(batch, given.upload)
+        variant_results.show(batch)
         return
     slot.empty()
     said = compute_variants.expected(spec, known, took)
@@ -188,7 +188,7 @@ def _answer(spec: ModelSpec, given: Given) -> None:
 
 def _job(spec: ModelSpec, given: Given, job: Job) -> None:
     if job.status == "done":
-        variant_results.show(compute_variants.so_far(spec, given.known, job), given.upload)
+        variant_results.show(compute_variants.so_far(spec, given.known, job))
     else:
         st.fragment(_running, run_every=_EVERY_SECONDS)(spec, given, job.digest)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from app import compute_variants, variant_table
+from app import compute_variants, variant_list
 from app.compute_variants import Batch
 from app.export import RESEARCH_USE
 from app.figures import variants as figures
 from app.screens import state, variant_files
-from app.variant_table import ORDERS, SHOWN_ROWS, Found, Wanted
+from app.variant_list import ORDERS, SHOWN_ROWS, Found, Wanted
 from app.widgets import text
 from experiment.long_variants import STATUSES
-from experiment.uploads import Upload
 from interpret.wording import signed
 from models.core import Target
 
@@ -26,18 +25,18 @@ def overview(batch: Batch) -> None:
     st.caption(f"{batch.computed:,} of {batch.known.count:,} alleles are computed.")
     _plots(batch, track, key="partial")
     wanted = Wanted(track)
-    found = variant_table.select(batch, wanted)
+    found = variant_list.select(batch, wanted)
     st.markdown("**The largest effects so far**")
     _rows(batch, wanted, found, "variants-so-far", _FIRST)
 
 
-def show(batch: Batch, upload: Upload) -> None:
+def show(batch: Batch) -> None:
     """Everything of a finished batch."""
     track = _track(batch)
     st.markdown(_sentence(batch, track))
     _plots(batch, track, key="done")
     wanted = _filters(batch, track)
-    found = variant_table.select(batch, wanted)
+    found = variant_list.select(batch, wanted)
     n = len(found.places)
     shown = f"the first {SHOWN_ROWS:,} of {n:,}" if n > SHOWN_ROWS else f"{n:,}"
     st.caption(
@@ -48,8 +47,8 @@ def show(batch: Batch, upload: Upload) -> None:
     ranked = (
         f"Percentile: of {found.among}." if found.ranks is not None else f"{found.among[:1].upper()}{found.among[1:]}."
     )
-    st.caption(text(f"{variant_table.formula(batch, track)} {ranked}", 1_200))
-    variant_files.show(batch, upload)
+    st.caption(text(f"{variant_list.formula(batch, track)} {ranked}", 1_200))
+    variant_files.show(batch)
     st.caption(RESEARCH_USE)
 
 
@@ -97,14 +96,14 @@ def _plots(batch: Batch, track: str, *, key: str) -> None:
     with right:
         st.caption("What became of the alleles")
         pending = batch.known.count - batch.computed
-        st.plotly_chart(figures.became(variant_table.statuses(batch), pending), key=f"variants-became-{key}")
+        st.plotly_chart(figures.became(variant_list.statuses(batch), pending), key=f"variants-became-{key}")
 
 
 def _filters(batch: Batch, track: str) -> Wanted:
     first = st.columns([0.3, 0.22, 0.48], vertical_alignment="bottom")
     words = first[0].text_input("Place, change or ID", key="variants-words", placeholder="chr22:1971, C>T or rs123")
     order = first[1].selectbox("Order", list(ORDERS), format_func=ORDERS.__getitem__, key="variants-order")
-    known = sorted(variant_table.statuses(batch))
+    known = sorted(variant_list.statuses(batch))
     statuses = first[2].multiselect(
         "Status", known, format_func=lambda code: STATUSES[code], key="variants-statuses", placeholder="all"
     )
@@ -120,7 +119,7 @@ def _filters(batch: Batch, track: str) -> Wanted:
 
 
 def _rows(batch: Batch, wanted: Wanted, found: Found, key: str, most: int) -> None:
-    columns = variant_table.records(batch, wanted, found, state.locus_address(), most)
+    columns = variant_list.records(batch, wanted, found, state.locus_address(), most)
     unit = _unit(batch, wanted.track)
     members = batch.spec.n_members
     config = {

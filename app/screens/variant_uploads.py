@@ -19,6 +19,7 @@ from app.compute_variants import printable
 from app.screens import state
 from app.widgets import problem, text
 from experiment import uploads
+from experiment.job_status import Job
 from experiment.uploads import Upload
 from genome.errors import UserError
 
@@ -37,6 +38,13 @@ def owner() -> str:
             problem("This private link is damaged; your other copies of it still work.")
     token: str = st.session_state.setdefault(_OWNER, secrets.token_urlsafe(24))
     return token
+
+
+def may_change(job: Job) -> bool:
+    """Whether this session may cancel or remove a job: one on an upload belongs to who gave the upload."""
+    upload = job.order.parameters.get("upload")
+    token = st.session_state.get(_OWNER, "")
+    return upload is None or (token != "" and any(one.digest == upload for one in uploads.owned_by(token)))
 
 
 def show(token: str, days: float, open_upload: Callable[[str | None], None]) -> None:

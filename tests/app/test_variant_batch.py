@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import compute_jobs, compute_variants
+from app.compute import Asker
 from app.view import from_query
 from experiment import jobs, upload_rows, uploads
 from genome.catalog import open_genome
@@ -88,7 +89,6 @@ def test_a_few_pasted_variants_are_answered_at_once(page: AppTest) -> None:
 
 def test_the_link_of_a_row_opens_its_change_with_the_same_effect(page: AppTest) -> None:
     from app import compute
-    from app.compute import Asker
 
     given(page, lines(20))
     row = table(page).iloc[0]
@@ -194,6 +194,37 @@ def test_the_private_link_leads_back_and_leaves_the_address(page: AppTest) -> No
     later.button(key=f"open-{upload.digest}").click().run()
     assert not later.exception
     assert len(table(later)) == 20
+
+
+@pytest.mark.parametrize("ending", ["tsv", "vcf.gz", "parquet"])
+def test_every_file_holds_every_allele_as_the_page_says_it(page: AppTest, ending: str) -> None:
+    import gzip
+    import io
+
+    import pandas as pd
+
+    given(page, lines(20).replace("\n", "\r\n"))
+    shown = table(page).set_index("line").sort_index()
+    owner, asker = page.session_state["variants-owner"], Asker(session="test")
+    (upload,) = uploads.owned_by(owner)
+    known = compute_variants.given(upload.digest, "sandbox", owner, asker).known
+    batch = compute_variants.at_once(registry.spec("simple"), known, asker)
+    data = compute_variants.file_of(batch, ending)
+    track = batch.spec.tracks[0].name
+    if ending == "vcf.gz":
+        body = [line.split("\t") for line in gzip.decompress(data).decode().splitlines() if not line.startswith("#")]
+        assert [row[2] for row in body] == [f"id{i}" if i != 3 else "." for i in range(20)]
+        assert sum("CISLENS_STATUS=ok" in row[7] for row in body) == 17
+        return
+    read = (
+        pd.read_parquet(io.BytesIO(data))
+        if ending == "parquet"
+        else pd.read_csv(io.BytesIO(data), sep="\t", comment="#")
+    )
+    assert read["status"].tolist() == shown["status"].tolist()
+    for column, name in ((f"{track}:effect", "effect"), (f"{track}:percentile", "percentile")):
+        assert read[column].to_numpy(float) == pytest.approx(shown[name].to_numpy(float), rel=1e-3, nan_ok=True)
+    assert list(uploads.place(upload.digest).glob(".file-*")) == []
 
 
 def test_what_is_no_file_of_variants_is_not_kept(page: AppTest) -> None:

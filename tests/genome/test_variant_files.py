@@ -191,7 +191,7 @@ def test_what_is_wrong_with_a_line_is_said_of_that_line_and_the_rest_is_read(bad
     tally.add(rows)
     said = tally.sentences(GENOME)
     assert said[0] == "2 of 3 alleles scored."
-    assert said[1].startswith(f"1 {status}: line 4: ")
+    assert said[1].startswith(f"1 not scored ({status}): line 4: ")
     assert tally.not_understood == (status == "not a variant")
 
 
