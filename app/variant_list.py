@@ -113,7 +113,10 @@ def records(batch: Batch, wanted: Wanted, found: Found, address: str, most: int 
         "spread": _numbers(values["spread"]),
         "lowest": _numbers(values["low"]),
         "highest": _numbers(values["high"]),
-        "members agree": [bool(one) for one in numbers.agree[places, index]],
+        "members agree": [
+            bool(one) if code == 0 else None
+            for one, code in zip(numbers.agree[places, index], numbers.status[places], strict=True)
+        ],
         "REF": _numbers(values["before"]),
         "ALT": _numbers(values["after"]),
         "note": [_note(batch, row, place) for row, place in zip(rows, places.tolist(), strict=True)],

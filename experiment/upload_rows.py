@@ -1,6 +1,6 @@
 """The alleles of an upload as they were understood on one genome: read once, kept as small files of rows.
 
-A row is one line of JSON, so a slice of a job reads the thousand lines it needs and never the file that was given.
+A row is one line, so a slice of a job reads the thousand lines it needs and never the file that was given.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from interpret.variant_parts import as_list, as_row
 PART_ROWS = 1_000  # rows of a file
 MAX_ROWS = 1_000_000
 FIRST_PROBLEMS = 100
-_RULE = 1  # raise it when rows are written or understood otherwise
+_LETTERS = 100  # of an allele that it is found by
+_RULE = 2  # raise it when rows are written or understood otherwise
 _ABOUT = "about.json"
 _GONE = "The variants of this upload are not kept here any more; give the file again."
 
@@ -133,7 +134,7 @@ def read(upload: str, key: str, start: int, stop: int) -> tuple[VariantRow, ...]
     for part in range(start // PART_ROWS, -(-stop // PART_ROWS)):
         lines = _lines(upload, key, part)
         first = part * PART_ROWS
-        found += [as_row(json.loads(line)) for line in lines[max(0, start - first) : stop - first]]
+        found += [_as_row(line) for line in lines[max(0, start - first) : stop - first]]
     return tuple(found)
 
 
@@ -149,22 +150,20 @@ def pick(upload: str, key: str, indices: Sequence[int]) -> list[VariantRow]:
     found: dict[int, VariantRow] = {}
     for part, wanted in by_part.items():
         lines = _lines(upload, key, part)
-        found |= {index: as_row(json.loads(lines[index % PART_ROWS])) for index in wanted}
+        found |= {index: _as_row(lines[index % PART_ROWS]) for index in wanted}
     return [found[index] for index in indices]
 
 
 def search(upload: str, key: str, count: int, words: str) -> npt.NDArray[np.bool_]:
-    """Which of ``count`` rows hold the words as written: ``chr22:19710933``, an ID, ``C>T`` or a part of these.
+    """Which of ``count`` rows hold some words as written, whatever the case: ``chr22:19710933``, an ID, ``C>T``, or parts.
 
     Returns:
         bool (count,).
     """
-    needle, found = words.replace(",", "").strip().lower(), np.zeros(count, dtype=bool)
+    needle, found = _searched(words).replace(",", ""), np.zeros(count, dtype=bool)
     for part in range(-(-count // PART_ROWS)):
         for index, line in enumerate(_lines(upload, key, part)):
-            chrom, position, name, ref, alt = json.loads(line)[1:6]
-            if needle in f"{chrom}:{position} {ref}>{alt} {name}".lower():
-                found[part * PART_ROWS + index] = True
+            found[part * PART_ROWS + index] = needle in line.partition("\t")[0]
     return found
 
 
@@ -181,7 +180,7 @@ def _written(
             raise UserError(
                 f"This file has more than {MAX_ROWS:,} alleles; split it, or use 'cislens variants' on the command line."
             )
-        _write(new / f"{part}.jsonl", chunk)
+        _write(new / f"{part}.rows", chunk)
         lines = chunk[-1].line
         for row in chunk:
             if row.reason and len(problems) < FIRST_PROBLEMS:
@@ -210,11 +209,25 @@ def _written(
 
 
 def _write(path: Path, rows: Iterable[VariantRow]) -> None:
-    path.write_text("".join(json.dumps(as_list(row), separators=(",", ":")) + "\n" for row in rows))
+    """A line for each row: what it is found by, a tab, and the row as JSON."""
+    lines = (f"{_found_by(row)}\t{json.dumps(as_list(row), separators=(',', ':'))}\n" for row in rows)
+    path.write_text("".join(lines), encoding="utf-8", errors="replace", newline="\n")
+
+
+def _found_by(row: VariantRow) -> str:
+    return _searched(f"{row.chrom}:{row.position} {row.ref[:_LETTERS]}>{row.alt[:_LETTERS]} {row.name}")
+
+
+def _searched(text: str) -> str:
+    return " ".join(text.lower().split())
+
+
+def _as_row(line: str) -> VariantRow:
+    return as_row(json.loads(line.partition("\t")[2]))
 
 
 def _lines(upload: str, key: str, part: int) -> list[str]:
-    path = _place(upload, key) / f"{part}.jsonl"
+    path = _place(upload, key) / f"{part}.rows"
     try:
         stamp = os.stat(path).st_mtime_ns
     except OSError as error:
@@ -225,7 +238,7 @@ def _lines(upload: str, key: str, part: int) -> list[str]:
 @lru_cache(maxsize=32)
 def _kept_lines(path: Path, _modified: int) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text(encoding="utf-8").split("\n")[:-1]
     except OSError as error:
         raise UserError(_GONE) from error
 

@@ -13,11 +13,12 @@ from experiment.long_variants import STATUSES
 
 MAX_DOTS = 2_000  # more would choke a browser; the largest are drawn
 _BINS = 60
+_MANY = 50  # alleles of one size from which on counts are drawn on a logarithmic axis
 _PALE = "#94a3b8"
 
 
 def distribution(effects: npt.NDArray[np.float32], unit: str) -> go.Figure:
-    """How many alleles have an effect of which size; counts on a logarithmic axis.
+    """How many alleles have an effect of which size; many are counted on a logarithmic axis.
 
     Args:
         effects: float32 (n,), NaN where there is none.
@@ -37,7 +38,12 @@ def distribution(effects: npt.NDArray[np.float32], unit: str) -> go.Figure:
         textposition="none",
         hovertemplate="%{text}<extra></extra>",
     )
-    return _figure([bars], f"effect, {plain(unit)}", "alleles", ylog=True)
+    found = _figure([bars], f"effect, {plain(unit)}", "alleles")
+    if counts.max(initial=0) >= _MANY:
+        found.update_yaxes(type="log", dtick=1, tickformat=",d")
+    else:
+        found.update_yaxes(rangemode="tozero", nticks=5, tickformat=",d")
+    return found
 
 
 def along_the_genome(
@@ -123,7 +129,7 @@ def became(counts: Mapping[int, int], pending: int) -> go.Figure:
     return found
 
 
-def _figure(traces: list[object], x: str, y: str, *, ylog: bool = False) -> go.Figure:
+def _figure(traces: list[object], x: str, y: str) -> go.Figure:
     axis = {"zerolinecolor": "#cbd5e1", "gridcolor": "#f1f5f9", "tickfont": {"size": 11, "color": GREY}}
     return go.Figure(
         traces,
@@ -136,7 +142,7 @@ def _figure(traces: list[object], x: str, y: str, *, ylog: bool = False) -> go.F
             "paper_bgcolor": "#ffffff",
             "hoverlabel": {"bgcolor": "#ffffff", "font": {"color": INK}},
             "xaxis": axis | {"title": {"text": x, "font": {"size": 12}}},
-            "yaxis": axis | {"title": {"text": y, "font": {"size": 12}}, "type": "log" if ylog else "-"},
+            "yaxis": axis | {"title": {"text": y, "font": {"size": 12}}},
         },
     )
 

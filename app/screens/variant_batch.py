@@ -143,7 +143,8 @@ def _understood(given: Given) -> None:
         st.caption(text(sentence, 400))
     if known.problems:
         label = f"{left_out:,} alleles have no effect: why, by line"
-        with st.expander(label, expanded=left_out <= _SHOWN_PROBLEMS), st.container(height=200, border=False):
+        tall = 200 if len(known.problems) > _SHOWN_PROBLEMS // 2 else "content"
+        with st.expander(label, expanded=left_out <= _SHOWN_PROBLEMS), st.container(height=tall, border=False):
             shown = (
                 f"- Line {line:,}: {text(compute_variants.printable(why, 300))}" for line, _, why in known.problems
             )

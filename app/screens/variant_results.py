@@ -123,7 +123,9 @@ def _rows(batch: Batch, wanted: Wanted, found: Found, key: str, most: int) -> No
     unit = _unit(batch, wanted.track)
     members = batch.spec.n_members
     config = {
-        "look": st.column_config.LinkColumn("look", display_text="open", help="The Locus page with this change made."),
+        "look": st.column_config.LinkColumn(
+            "look", display_text="open", width="small", help="The Locus page with this change made."
+        ),
         "effect": st.column_config.NumberColumn("effect", help=f"ALT − REF, {unit}", format="%+.3g"),
         "spread": st.column_config.NumberColumn(
             "spread", help=f"Standard deviation between {members} networks, {unit}"
@@ -133,8 +135,11 @@ def _rows(batch: Batch, wanted: Wanted, found: Found, key: str, most: int) -> No
         "percentile": st.column_config.NumberColumn("percentile", help=f"Of {found.among}", format="%.2f"),
         "REF": st.column_config.NumberColumn("REF", help=f"Prediction with REF, {unit}"),
         "ALT": st.column_config.NumberColumn("ALT", help=f"Prediction with ALT, {unit}"),
+        "note": st.column_config.TextColumn("note", width="medium"),
     }
-    st.dataframe(columns, hide_index=True, column_config=config, key=key)
+    for name in ("line", "change", "status", "look"):
+        config.setdefault(name, st.column_config.Column(name, width="small"))
+    st.dataframe(columns, hide_index=True, column_config=config, placeholder="", key=key)
 
 
 def _unit(batch: Batch, track: str) -> str:
