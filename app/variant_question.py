@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from urllib.parse import urlencode
 
 from app import view as views
@@ -77,7 +78,7 @@ def asked_of(
     if len({variant.chrom for variant in variants}) > 1:
         raise UserError("These variants lie on several chromosomes; ask about those of one chromosome together.")
     ordered = sorted(set(variants))
-    for one, other in zip(ordered, ordered[1:], strict=False):
+    for one, other in pairwise(ordered):
         if other.start < max(one.end, one.start + 1):
             raise UserError(f"{other} overlaps {one}; one chromosome copy cannot carry both.")
     names = [track.name for track in spec.tracks]

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from interpret.effects import explained
+from interpret.effects import explained, span
 from models.core import ModelSpec
 from models.engine import Progress, Runner
 from models.predict import by_member, run_windows
@@ -75,14 +75,14 @@ def window_around(edits: tuple[Variant, ...], spec: ModelSpec) -> Locus:
     Raises:
         UserError: when the changes span more than half of the window.
     """
-    first, last = around(edits)
-    gained = sum(max(0, len(edit.alt) - len(edit.ref)) for edit in edits)
-    if last - first + gained > spec.input_length // 2:
+    changed, half = span(edits), spec.input_length // 2
+    if changed > half:
         raise UserError(
-            f"This changes {last - first + gained:,} bp, more than half of the window of {spec.input_length:,} bp that "
-            f"{spec.name} reads; choose a model with a longer window."
+            f"This changes {changed:,} bp, more than half of the window of {spec.input_length:,} bp that {spec.name} reads; "
+            "choose a model with a longer window."
         )
-    length = spec.input_length - gained
+    first, last = around(edits)
+    length = spec.input_length - max(0, sum(len(edit.alt) - len(edit.ref) for edit in edits))
     start = (first + last) // 2 - length // 2
     return Locus(edits[0].chrom, start, start + length)
 

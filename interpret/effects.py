@@ -90,14 +90,28 @@ def effect(
         by_member(explained(run_windows(run, sequence, tiling, share), spec), spec)  # (placements, members, tracks)
         for sequence, tiling, share in ((reference, before, halfway[0]), (changed, after, halfway[1]))
     ]
-    difference = values[1] - values[0]
+    return effect_of(edits, values[0], values[1], rule)
+
+
+def effect_of(
+    edits: tuple[Variant, ...], before: npt.NDArray[np.float32], after: npt.NDArray[np.float32], rule: str
+) -> Effect:
+    """What is told of the scalars of both alleles.
+
+    Args:
+        edits: the changes.
+        before: float32 (placements, members, tracks), without them.
+        after: float32 (placements, members, tracks), with them.
+        rule: one sentence on where the windows lay.
+    """
+    difference = after - before
     by_placement, by_members = difference.mean(axis=1), difference.mean(axis=0)
     return Effect(
         edits=edits,
-        before=values[0].mean(axis=(0, 1)),
-        after=values[1].mean(axis=(0, 1)),
+        before=before.mean(axis=(0, 1)),
+        after=after.mean(axis=(0, 1)),
         delta=difference.mean(axis=(0, 1)),
-        spread=by_members.std(axis=0, ddof=1) if len(by_members) > 1 else np.zeros(len(spec.tracks), np.float32),
+        spread=by_members.std(axis=0, ddof=1) if len(by_members) > 1 else np.zeros_like(by_members[0]),
         low=by_placement.min(axis=0),
         high=by_placement.max(axis=0),
         signs_agree=(np.sign(by_members) == np.sign(by_members[:1])).all(axis=0),

@@ -53,14 +53,19 @@ def allele_windows(row: VariantRow, spec: ModelSpec, genome: Genome) -> Codes | 
     if not np.array_equal(codes[at : at + len(ref)], codes_of(ref)):
         return row.refused("REF mismatch", f"{genome.name} has other bases than {ref[:40]} there.")
     changed = np.concatenate([codes[:at], codes_of(alt).astype(np.uint8), codes[at + len(ref) :]])
-    both = np.stack([_cut(allele, starts - origin, window) for allele in (codes, changed)])
-    unknown = float((both == _N).mean(axis=(1, 2)).max())
+    both = np.stack([cut(allele, starts - origin, window) for allele in (codes, changed)])
+    unknown = share_unknown(both)
     if unknown > MAX_N:
         return row.refused("N", f"{unknown:.0%} of the bases in its windows are unknown (N), more than {MAX_N:.0%}.")
     return both
 
 
-def _cut(codes: Codes, starts: npt.NDArray[np.int64], window: int) -> Codes:
+def share_unknown(windows: Codes) -> float:
+    """The largest share of N over the windows of an allele: uint8 (alleles, placements, window)."""
+    return float((windows == _N).mean(axis=(1, 2)).max())
+
+
+def cut(codes: Codes, starts: npt.NDArray[np.int64], window: int) -> Codes:
     """Windows at the given first bases, uint8 (starts, window)."""
     view: Codes = np.lib.stride_tricks.sliding_window_view(codes, window)
     return view[starts]

@@ -133,14 +133,14 @@ def _block(
     values = np.full((len(rows), 2, 1, 1, len(spec.tracks)), np.nan, dtype=np.float32)
     if scored:
         windows = np.stack([one for one in found if not isinstance(one, VariantRow)])  # (n, 2, placements, window)
-        scalars = _scalars(run, spec, windows, progress)
+        scalars = window_scalars(run, spec, windows, progress)
         values = np.full((len(rows), *scalars.shape[1:]), np.nan, dtype=np.float32)
         values[scored] = scalars
     return _summed_up(judged, values)
 
 
-def _scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None) -> Float:
-    """The scalars of windows uint8 (n, 2, placements, window): float32 (n, 2, placements, members, tracks).
+def window_scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None = None) -> Float:
+    """The usual scalars of windows uint8 (..., window), for every member: float32 (..., members, tracks).
 
     Equal windows are read once: the reference of several alleles at one place, or REF and ALT that are the same.
     """
@@ -149,7 +149,7 @@ def _scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | 
     which = np.array([index.setdefault(window.tobytes(), len(index)) for window in flat])
     _, firsts = np.unique(which, return_index=True)
     (found,) = run(WindowScalars(), (flat[firsts],), progress)
-    return by_member(found, spec)[which].reshape(*windows.shape[:3], spec.n_members, len(spec.tracks))
+    return by_member(found, spec)[which].reshape(*windows.shape[:-1], spec.n_members, len(spec.tracks))
 
 
 def _summed_up(rows: tuple[VariantRow, ...], values: Float) -> VariantEffects:
