@@ -12,6 +12,7 @@ from typing import IO
 
 from app.variant_table import VALUES, Table, number
 from genome.bgzf import LAST, BgzfWriter
+from genome.errors import UserError
 from genome.home import replaced
 from genome.locus import Locus
 from genome.source import Genome
@@ -76,9 +77,10 @@ def _flat(effects: Iterable[VariantEffects], table: Table) -> Iterator[Scored]:
 def _annotated(source: VariantFile, rows: Iterator[Scored]) -> Iterator[tuple[list[str] | None, list[Scored]]]:
     """The columns of each line of a VCF with the rows of its alleles; None where it cannot stand in a VCF."""
     groups = groupby(rows, key=lambda scored: scored[0].line)
-    for line, (number_, group) in zip(source.lines(), groups, strict=True):
-        if line.number != number_:
-            raise ValueError(f"{line.number=}, {number_=}: the input is not what was scored")
+    for line in source.lines():
+        number_of_line, group = next(groups, (0, iter(())))
+        if line.number != number_of_line:
+            raise UserError(f"{source.name} has changed since it was scored; give another --out and score it again.")
         fields = line.text.split("\t")
         if len(fields) < 5:
             fields = split(line.text, "")

@@ -51,13 +51,17 @@ def _variants(options: argparse.Namespace) -> int:
     from app import compute
     from app.variants_run import variants_into
     from genome.blocks import BlockGenome
+    from genome.home import folder
     from interpret.variants import score
 
     run, spec = _asked(options)
+    compute.engine().keep_pace(spec.model_id, folder("paces") / f"{spec.model_id}.json")
     runner = compute.engine().runner(spec.model_id, session="variants", priority="batch")
     genome = BlockGenome(run.table.genome)
     try:
-        tally = variants_into(run, lambda chunks: score(runner, spec, genome, chunks), progress=_progress())
+        tally = variants_into(
+            run, lambda chunks, said: score(runner, spec, genome, chunks, progress=said), progress=_progress()
+        )
     except KeyboardInterrupt:
         print(
             f"\ncislens: stopped; what is done is kept in {run.folder}, and the same command goes on.", file=sys.stderr

@@ -27,9 +27,10 @@ from genome.variant_tally import Tally
 from interpret.variant_parts import as_arrays, from_arrays
 from interpret.variants import VariantEffects
 from models.core import ModelSpec
+from models.engine import Progress
 
 ENDINGS = (".tsv", ".vcf.gz", ".parquet")
-Score = Callable[[Iterable[tuple[VariantRow, ...]]], Iterator[VariantEffects]]
+Score = Callable[[Iterable[tuple[VariantRow, ...]], Progress], Iterator[VariantEffects]]
 _MANIFEST, _LOCK = "manifest.json", "lock"
 
 
@@ -77,7 +78,7 @@ def variants_into(run: Run, score: Score, *, progress: Callable[[int, bool], Non
 
     Args:
         run: what is wanted.
-        score: effects of chunks (``interpret.variants.score`` bound to a model), in their order.
+        score: effects of chunks in their order, and how many rows are done (``interpret.variants.score`` of a model).
         progress: called with the number of alleles that are done, and whether they were done before.
 
     Raises:
@@ -87,11 +88,12 @@ def variants_into(run: Run, score: Score, *, progress: Callable[[int, bool], Non
     with _held(run):
         done = _finished(run)
         rows = run.source.rows(BlockGenome(run.table.genome), lookup=run.lookup)
-        progress(done * size, True)
-        for index, effects in enumerate(score(in_chunks(islice(rows, done * size, None), size)), done):
-            write_arrays(_part(run, index), as_arrays(effects))
-            progress(index * size + len(effects.rows), False)
-            done = index + 1
+        before = done * size
+        progress(before, True)
+        chunks = in_chunks(islice(rows, before, None), size)
+        for effects in score(chunks, lambda more: progress(before + int(more), False)):
+            write_arrays(_part(run, done), as_arrays(effects))
+            done += 1
         tally = Tally()
         _write(run, _counted(run, done, tally))
     shutil.rmtree(run.folder)
@@ -111,7 +113,10 @@ def _write(run: Run, effects: Iterator[VariantEffects]) -> None:
 def _counted(run: Run, count: int, tally: Tally) -> Iterator[VariantEffects]:
     """The chunks that are kept, one after another, counted as they pass."""
     for index in range(count):
-        effects = from_arrays(read_arrays(_part(run, index)))
+        try:
+            effects = from_arrays(read_arrays(_part(run, index)))
+        except (UserError, ValueError, KeyError) as error:
+            raise UserError(f"{_part(run, index)} is damaged; delete it, and the same command goes on.") from error
         tally.add(effects.rows)
         yield effects
 

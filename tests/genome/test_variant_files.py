@@ -423,11 +423,11 @@ def test_reading_is_fast_and_its_memory_does_not_grow(tmp_path: Path):
     import time
     import tracemalloc
 
-    text = "".join(line(5_200 + index * 11 % 14_000, name=f"rs{index}") for index in range(40_000))
+    text = "".join(line(5_200 + index * 11 % 14_000, name=f"rs{index}") for index in range(10_000))
     (tmp_path / "a.vcf.gz").write_bytes(gzip.compress((HEAD + text).encode(), 1))
     start = time.process_time()
-    assert sum(row.status == "ok" for row in read_variants(tmp_path / "a.vcf.gz", GENOME)) == 40_000
-    assert time.process_time() - start < 24  # 100,000 a minute
+    assert sum(row.status == "ok" for row in read_variants(tmp_path / "a.vcf.gz", GENOME)) == 10_000
+    assert time.process_time() - start < 6  # 100,000 a minute
     tracemalloc.start()
     for _ in read_variants(tmp_path / "a.vcf.gz", GENOME):
         pass
