@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from app import compute
 from app.compute_variants import Batch, percentiles, printable
+from app.variant_question import asked_of
 from app.view import View
 from experiment import long_variants, upload_rows
 from experiment.long_variants import STATUSES, VALUES
@@ -19,7 +20,6 @@ from interpret.effects import placement_rule
 from models.core import Target
 
 SHOWN_ROWS = 500  # of all that match: more would choke a browser
-LINKED_LENGTH = 1_000  # bp around a variant, as the search box opens it
 ORDERS = {
     "size": "largest effect first",
     "raises": "raises most first",
@@ -127,19 +127,19 @@ def records(batch: Batch, wanted: Wanted, found: Found, address: str, most: int 
 
 
 def link(batch: Batch, row: VariantRow, track: str, address: str) -> str | None:
-    """Where a row's variant is looked at in depth: the Locus page with the change made."""
+    """Where a row's variant is looked at in depth: the Variants page.
+
+    Args:
+        batch: the effects.
+        row: one of its rows.
+        track: name of the track.
+        address: where the Locus screen is served; the Variants page stands beside it.
+    """
     if row.variant is None or row.locus is None:
         return None
-    genome = batch.known.genome
-    view = View(
-        model=batch.spec.model_id,
-        genome=genome,
-        contig=batch.known.contigs[row.locus.chrom],
-        locus=row.locus.resized(max(LINKED_LENGTH, row.locus.length)),
-        track=track,
-        edits=(row.variant,),
-    )
-    return view.link(address)
+    contig = batch.known.contigs[row.locus.chrom]
+    view = View(batch.spec.model_id, batch.known.genome, row.locus, track, contig=contig)
+    return asked_of(view, (row.variant,), batch.spec).link(f"{address.rstrip('/')}/variants")
 
 
 def formula(batch: Batch, track: str) -> str:

@@ -124,7 +124,7 @@ def _rows(batch: Batch, wanted: Wanted, found: Found, key: str, most: int) -> No
     members = batch.spec.n_members
     config = {
         "look": st.column_config.LinkColumn(
-            "look", display_text="open", width="small", help="The Locus page with this change made."
+            "look", display_text="open", width="small", help="This variant in depth, on the Variants page."
         ),
         "effect": st.column_config.NumberColumn("effect", help=f"ALT − REF, {unit}", format="%+.3g"),
         "spread": st.column_config.NumberColumn(

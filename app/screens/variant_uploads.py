@@ -27,6 +27,11 @@ _OWNER, _LINKED = "variants-owner", "uploads"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{24,64}")
 
 
+def is_linked() -> bool:
+    """Whether the page was opened by a private link."""
+    return _LINKED in st.query_params
+
+
 def owner() -> str:
     """The token of this session: that of a private link which was opened, else a new one."""
     linked = st.query_params.get(_LINKED, "")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import compute_jobs, compute_variants
+from app import compute_jobs, compute_variants, variant_list
 from app.compute import Asker
-from app.view import from_query
+from app.variant_list import Wanted
+from app.view import View
 from experiment import jobs, upload_rows, uploads
 from genome.catalog import open_genome
 from genome.locus import Locus
 from models import registry
 from tests.experiment.test_long_variants import lines
+from tests.toy_models import random_bases
 
 
 def screen() -> None:
@@ -87,17 +92,50 @@ def test_a_few_pasted_variants_are_answered_at_once(page: AppTest) -> None:
         assert name in said
 
 
-def test_the_link_of_a_row_opens_its_change_with_the_same_effect(page: AppTest) -> None:
-    from app import compute
+def test_the_link_of_a_row_asks_about_its_variant_with_the_same_effect(page: AppTest) -> None:
+    from app import compute, variant_question
 
     given(page, lines(20))
     row = table(page).iloc[0]
-    view = from_query(dict(parse_qsl(urlsplit(row["look"]).query)))
-    assert view.model == registry.spec("simple").model_id
-    (edit,) = view.edits
-    found = compute.edit_effect(view, (edit,), Asker(session="test"))
-    index = found.delta[registry.spec("simple").track_index(view.track)]
-    assert row["effect"] == pytest.approx(float(index), rel=1e-3)
+    address = urlsplit(row["look"])
+    assert address.path.endswith("/variants")
+    question = variant_question.from_query(dict(parse_qsl(address.query)))
+    spec = registry.spec("simple")
+    assert question.view.model == spec.model_id
+    assert question.alone is not None
+    effect, _ = compute.effect_percentile(question.view, question.alone, Asker(session="test"))
+    index = spec.track_index(question.view.track)
+    assert row["effect"] == pytest.approx(float(effect.delta[index]), rel=1e-3)
+
+
+def test_percentiles_are_those_of_one_variant_and_of_single_bases_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from app import compute
+
+    bases = random_bases(2_000, seed=11)
+    (tmp_path / "real.fa").write_text(f">chr22\n{bases}\n")
+    monkeypatch.setenv("CISLENS_GENOME_HG19", str(tmp_path / "real.fa"))
+    spec, asker, owner = registry.spec("simple"), Asker(session="test"), secrets.token_urlsafe(24)
+    rows = [f"chr22 {at} {bases[at - 1]} {'A' if bases[at - 1] != 'A' else 'C'}" for at in range(900, 910)]
+    rows.append(f"chr22 950 {bases[949:952]} {bases[949]}")
+    known = compute_variants.take_text("\n".join(rows), "hg19", owner, asker).known
+    assert (known.ok, known.snvs) == (11, 10)
+    batch = compute_variants.at_once(spec, known, asker)
+    track = spec.tracks[0].name
+    ranks, among = compute_variants.percentiles(batch, track)
+    assert ranks is not None
+    assert "single-base changes" in among
+    assert np.isnan(ranks[10])
+    view = View(spec.model_id, "hg19", Locus("chr22", 900, 910), track)
+    for place in (0, 5):
+        (row,) = compute_variants.rows_at(batch, [place])
+        assert row.variant is not None
+        _, rank = compute.effect_percentile(view, row.variant, asker)
+        assert ranks[place] == pytest.approx(100 * (rank.percentile or np.nan), abs=0.01)
+    found = variant_list.select(batch, Wanted(track, least_percentile=float(np.nanmedian(ranks)), order="percentile"))
+    assert len(found.places) >= 5
+    assert (np.diff(ranks[found.places]) <= 0).all()
 
 
 def test_filters_keep_what_was_asked_for(page: AppTest) -> None:
