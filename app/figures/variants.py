@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from app.figures.heatmap import GREY, INK, LOWERS, RAISES, plain
 from experiment.long_variants import STATUSES
 
-MAX_DOTS = 2_000  # more would choke a browser; the largest are drawn
+MAX_DOTS = 1_000  # more would choke a browser; the largest are drawn
 _BINS = 60
 _MANY = 50  # alleles of one size from which on counts are drawn on a logarithmic axis
 _PALE = "#94a3b8"
@@ -77,21 +77,26 @@ def along_the_genome(
         x[here] = starts[largest][here] - first + offset
         ticks.append((offset + float(last - first) / 2, plain(str(names[chrom]))))
         offset += float(last - first + 1) + gap
-    texts = [
-        f"{plain(str(names[chrom]))}:{start + 1:,}<br>{_short(effect)} {plain(unit)}"
-        for chrom, start, effect in zip(
-            chroms[largest].tolist(), starts[largest].tolist(), effects[largest].tolist(), strict=True
+    drawn = []
+    for colour, side in ((RAISES, effects[largest] > 0), (LOWERS, effects[largest] <= 0)):
+        places = largest[side]
+        texts = [
+            f"{plain(str(names[chrom]))}:{start + 1:,}<br>{_short(effect)} {plain(unit)}"
+            for chrom, start, effect in zip(
+                chroms[places].tolist(), starts[places].tolist(), effects[places].tolist(), strict=True
+            )
+        ]
+        drawn.append(
+            go.Scatter(
+                x=x[side],
+                y=effects[places],
+                mode="markers",
+                marker={"color": colour, "size": 5, "opacity": 0.6},
+                text=np.array(texts, dtype=object),
+                hovertemplate="%{text}<extra></extra>",
+            )
         )
-    ]
-    dots = go.Scattergl(
-        x=x,
-        y=effects[largest],
-        mode="markers",
-        marker={"color": np.where(effects[largest] > 0, RAISES, LOWERS), "size": 5, "opacity": 0.6},
-        text=np.array(texts, dtype=object),
-        hovertemplate="%{text}<extra></extra>",
-    )
-    found = _figure([dots], "", f"effect, {plain(unit)}")
+    found = _figure(drawn, "", f"effect, {plain(unit)}")
     if len(present) == 1:
         first, last = spans[present[0]]
         places = np.linspace(0, float(last - first), 4)

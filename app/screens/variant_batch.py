@@ -19,7 +19,7 @@ from genome.errors import UserError
 from models import registry
 from models.core import ModelSpec
 
-_EVERY_SECONDS = 2.0
+_EVERY_SECONDS, _DRAWN_EVERY_SECONDS = 2.0, 10.0  # progress costs nothing; plots take time from everybody else
 _GIVEN, _TYPED = "variants-given", "variants-typed"
 _SHOWN_PROBLEMS = 20
 _EXAMPLE = "chr22\t19710933\t.\tC\tT"
@@ -190,12 +190,14 @@ def _answer(spec: ModelSpec, given: Given) -> None:
 def _job(spec: ModelSpec, given: Given, job: Job) -> None:
     if job.status == "done":
         variant_results.show(compute_variants.so_far(spec, given.known, job))
-    else:
-        st.fragment(_running, run_every=_EVERY_SECONDS)(spec, given, job.digest)
+        return
+    st.fragment(_running, run_every=_EVERY_SECONDS)(job.digest)
+    st.caption("You may close the page: the work goes on, and your private link leads back to it.")
+    st.fragment(_found_so_far, run_every=_DRAWN_EVERY_SECONDS)(spec, given, job.digest)
 
 
-def _running(spec: ModelSpec, given: Given, digest: str) -> None:
-    """How far the job is, and what it has found so far."""
+def _running(digest: str) -> None:
+    """How far the job is."""
     try:
         job = jobs.job(digest)
         if not job.unfinished:
@@ -206,8 +208,17 @@ def _running(spec: ModelSpec, given: Given, digest: str) -> None:
                 jobs.cancel(digest)
                 st.rerun()
             st.page_link(navigation.jobs_page(), label="All jobs", icon=":material/schedule:")
-        st.caption("You may close the page: the work goes on, and your private link leads back to it.")
+    except UserError as error:
+        problem(str(error))
+
+
+def _found_so_far(spec: ModelSpec, given: Given, digest: str) -> None:
+    """What the job has found."""
+    try:
+        job = jobs.job(digest)
         if job.partial:
             variant_results.overview(compute_variants.so_far(spec, given.known, job))
+        elif job.unfinished:
+            st.caption("What is found is drawn here as it comes.")
     except UserError as error:
         problem(str(error))
