@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import atlas_cli, background_cli
+from app import atlas_cli, background_cli, variants_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -292,6 +292,9 @@ def _parser() -> argparse.ArgumentParser:
 
     words = "Find the patterns a model reads over many places: cislens atlas --model M --track T --genome G --bed FILE."
     atlas_cli.add_parser(command("atlas", atlas_cli.atlas, words))
+
+    words = "Score the variants of a file: cislens variants --model M --genome G IN --out OUT.(tsv|vcf.gz|parquet)."
+    variants_cli.add_parser(command("variants", variants_cli.variants, words))
 
     sub = command("serve", serve, "Serve the page.")
     sub.add_argument("--port", type=int, default=8501)

@@ -125,6 +125,13 @@ def indexed(path: Path) -> tuple[Path, Path]:
     return fai, gzi
 
 
+def is_ready(path: Path) -> bool:
+    """Whether a FASTA can be opened without unpacking or indexing it first."""
+    if not path.is_file() or (is_gzip(path) and not is_bgzip(path)):
+        return False
+    return _is_fresh(index_paths(path)[0], path)
+
+
 def index_paths(path: Path) -> tuple[Path, Path]:
     """Where the index files of a FASTA are or will be: beside it if that can be, else in the cache folder."""
     beside = (path.with_name(f"{path.name}.fai"), path.with_name(f"{path.name}.gzi"))

@@ -133,14 +133,23 @@ def parse_variant(text: str) -> Variant:
     Raises:
         UserError: when the text is not a variant.
     """
+    chrom, position, ref, alt = written_variant(text)
+    if position < 1 or ref == alt:
+        raise UserError(f"'{_short(text)}' changes nothing or lies before base 1; write it as chr22:19,710,933 C>T.")
+    return Variant(chrom, position, ref, alt)
+
+
+def written_variant(text: str) -> tuple[str, int, str, str]:
+    """Chromosome, 1-based position, REF and ALT as ``parse_variant`` reads them, whether or not they make sense.
+
+    Raises:
+        UserError: when the text has not the form of a variant.
+    """
     match = _VARIANT.match(text)
     if not match:
         raise UserError(f"'{_short(text)}' is not a variant; write it as chr22:19,710,933 C>T.")
     ref, alt = (allele.upper().replace("-", "") for allele in (match[3], match[4]))
-    position = _number(match[2], text)
-    if position < 1 or ref == alt:
-        raise UserError(f"'{_short(text)}' changes nothing or lies before base 1; write it as chr22:19,710,933 C>T.")
-    return Variant(match[1], position, ref, alt)
+    return match[1], _number(match[2], text), ref, alt
 
 
 def is_variant(text: str) -> bool:

@@ -11,6 +11,7 @@ from genome.errors import UserError
 from genome.genes import Gene, Genes
 from genome.hgvs import HgvsChange, chromosome_of, is_hgvs, parse_hgvs
 from genome.locus import Locus, Variant, is_locus, is_variant, parse_locus, parse_variant
+from genome.mismatch import installed_others, mismatch
 from genome.paste import MAX_PASTE, PastedRecord, looks_like_sequence, read_records
 from genome.remote import KnownGene, KnownVariant
 from genome.sequence import reverse_complement
@@ -81,7 +82,7 @@ def resolve(text: str, genome: Genome, genes: Genes | None, *, remote: Lookup | 
     if not text.strip():
         raise UserError("Type a place such as chr22:19,710,700-19,711,200, a gene, a variant, or paste a sequence.")
     if is_hgvs(text):
-        return _from_hgvs(text, genome)
+        return _around(hgvs_variant(text, genome), "hgvs", genome)
     if is_locus(text):
         locus, notices = checked_locus(parse_locus(text), genome)
         return Place(locus, "locus", notices=notices)
@@ -130,7 +131,8 @@ def checked_variant(variant: Variant, genome: Genome) -> tuple[Variant, tuple[st
     if variant.ref:
         found = genome.sequence(Locus(chrom, variant.start, variant.end)).bases
         if found != variant.ref:
-            raise UserError(_mismatch(variant, chrom, found, genome))
+            placed = Variant(chrom, variant.position, variant.ref, variant.alt)
+            raise UserError(mismatch(placed, found, genome, others=installed_others(genome)))
     placed = Variant(chrom, variant.position, variant.ref, variant.alt)
     moved = left_normalised(placed, genome)
     if moved == placed:
@@ -150,24 +152,22 @@ def left_normalised(variant: Variant, genome: Genome) -> Variant:
     if ref and alt:
         return Variant(variant.chrom, start + 1, ref, alt)
     allele = ref or alt
-    before = ""
-    while start > 0:
-        if not before:
-            before = genome.sequence(Locus(variant.chrom, max(start - _SHIFT_STEP, 0), start)).bases
-        if before[-1] != allele[-1] or before[-1] == "N":
-            break
-        allele, before, start = allele[-1] + allele[:-1], before[:-1], start - 1
+    moved = _steps_left(allele, variant.chrom, start, genome)
+    turn = -moved % len(allele)
+    allele, start = allele[turn:] + allele[:turn], start - moved
     return Variant(variant.chrom, start + 1, allele if ref else "", allele if alt else "")
 
 
-def _mismatch(variant: Variant, chrom: str, found: str, genome: Genome) -> str:
-    other = ""
-    if reverse_complement(found) == variant.ref:
-        alt = reverse_complement(variant.alt)
-        other = f" The other strand fits: write {Variant(chrom, variant.position, found, alt)}."
-    shown, stated = (bases if len(bases) <= 20 else f"{bases[:20]}\u2026" for bases in (found, variant.ref))
-    advice = other or f" Check that the position is of {genome.build}."
-    return f"{genome.name} has {shown} at {chrom}:{variant.position:,}, not {stated}.{advice}"
+def _steps_left(allele: str, chrom: str, start: int, genome: Genome) -> int:
+    """How many bases an insertion or deletion before the 0-based ``start`` can be moved left and say the same."""
+    steps = 0
+    while steps < start:
+        before = genome.sequence(Locus(chrom, max(start - steps - _SHIFT_STEP, 0), start - steps)).bases
+        for base in reversed(before):
+            if base == "N" or base != allele[-1 - steps % len(allele)]:
+                return steps
+            steps += 1
+    return steps
 
 
 def _around(variant: Variant, kind: Kind, genome: Genome, notices: tuple[str, ...] = ()) -> Place:
@@ -196,14 +196,19 @@ def _window(chrom: str, start: int, end: int, genome: Genome) -> Locus:
     return locus.shifted(max(-locus.start, 0))
 
 
-def _from_hgvs(text: str, genome: Genome) -> Place:
+def hgvs_variant(text: str, genome: Genome) -> Variant:
+    """A g. change as a variant of the genome, its REF not yet checked.
+
+    Raises:
+        UserError: when it cannot be read, is too long, or lies off the chromosome or in another assembly.
+    """
     change = parse_hgvs(text)
     chrom = genome.canonical(chromosome_of(change.reference, genome.build) or change.reference)
     if change.end - change.start > MAX_EDIT:
         raise UserError(f"This change is longer than {MAX_EDIT:,} bp; change at most {MAX_EDIT:,} bp at once.")
     if change.end > genome.contigs[chrom]:
         raise UserError(f"{text.strip()} lies off the end: {chrom} of {genome.name} has {genome.contigs[chrom]:,} bp.")
-    return _around(_as_variant(change, chrom, genome, text), "hgvs", genome)
+    return _as_variant(change, chrom, genome, text)
 
 
 def _as_variant(change: HgvsChange, chrom: str, genome: Genome, text: str) -> Variant:

@@ -14,6 +14,7 @@ from genome.sequence import Sequence
 # The digest of a contig reads this many windows of this many bp, spread evenly along it.
 DIGEST_WINDOWS = 4
 DIGEST_WINDOW_LENGTH = 256
+_DIGEST_CONTIGS = 25
 
 _MITOCHONDRIAL = ("chrM", "M", "MT", "chrMT", "Mito", "chrMito")
 _TO_ACGTN = bytearray(b"N" * 256)
@@ -164,6 +165,16 @@ def digest_of_contig(chrom: str, contig_length: int, read: Callable[[int, int], 
     for start, end in digest_windows(contig_length):
         digest.update(f"{start}\t{read(start, end)}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def genome_digest(genome: Genome) -> str:
+    """12 hex digits over the names and lengths of all chromosomes and the digests of the longest ones.
+
+    It tells copies of a genome apart, also those that hold only some of its chromosomes.
+    """
+    sizes = sorted(genome.contigs.items(), key=lambda item: (-item[1], item[0]))
+    digests = [genome.contig_digest(chrom) for chrom, _ in sizes[:_DIGEST_CONTIGS]]
+    return hashlib.sha256(repr((sorted(sizes), digests)).encode()).hexdigest()[:12]
 
 
 def _other_prefix(contig: str) -> str:

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -23,7 +24,7 @@ from genome.errors import UserError
 from models.core import Model
 from models.layout import laid_out
 from models.pace import Pace as Pace
-from models.pace import free
+from models.pace import free, kept_pace
 from models.pace import measure_pace as measure_pace
 from models.threads import threads_for
 
@@ -178,6 +179,15 @@ class Engine:
         if key not in self._paces:
             self._paces[key] = measure_pace(self.model(model_id), self.device, gradient=gradient)
         return self._paces[key]
+
+    def keep_pace(self, model_id: str, path: Path) -> None:
+        """Takes the pace of passes without gradients from a file, or measures it and writes it there.
+
+        Then batches are cut alike in every process that alone uses its engine, and the last digits do not change from
+        run to run, as long as the memory suffices.
+        """
+        measured = kept_pace(path, self.device, lambda: self.pace(model_id))
+        self._paces[model_id, False] = measured
 
     def model(self, model_id: str) -> Model:
         """The model on the device; the least recently used of more than ``keep`` is let go."""

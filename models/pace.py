@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from genome.errors import UserError
+from genome.home import replaced
 from models.core import Model
 from models.layout import faster_together
 from models.threads import threads_for
@@ -70,6 +74,27 @@ def measure_pace(model: Model, device: torch.device, *, gradient: bool, seconds:
     with threads_for(model, device):
         together = faster_together(model, _random_windows(chosen, model, device), gradient=gradient)
     return Pace(chosen, best[chosen], together)
+
+
+def kept_pace(path: Path, device: torch.device, measure: Callable[[], Pace]) -> Pace:
+    """The pace that was measured here before, else what is measured now, which is kept from then on.
+
+    The batch and the layout decide the last digits of an answer: kept, a second process gives the same ones. What was
+    kept on another device, with another number of threads or version of torch, does not count.
+    """
+    about = [str(device), torch.__version__, torch.get_num_threads()]
+    if device.type == "cuda":
+        about.append(torch.cuda.get_device_name(device))
+    try:
+        kept = json.loads(path.read_text())
+        if kept["about"] == about:
+            return Pace(int(kept["batch"]), float(kept["row_seconds"]), bool(kept["together"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none is kept, or none that can be read: it is measured
+    pace = measure()
+    with replaced(path) as temporary:
+        temporary.write_text(json.dumps({"about": about, **asdict(pace)}) + "\n")
+    return pace
 
 
 def _random_windows(batch: int, model: Model, device: torch.device) -> Tensor:

@@ -49,6 +49,13 @@ WITHOUT_STREAMLIT = {
         "compute_variant",
         "compute_variant_motifs",
         "variant_record",
+        "compute_variants",
+        "compute_uploads",
+        "variant_list",
+        "variant_table",
+        "variant_vcf",
+        "variants_run",
+        "variants_cli",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
@@ -63,6 +70,8 @@ ONE_DOOR = {  # library -> what alone may import it
     "crepes": {"models/intervals.py", "models/shift_kinds.py"},
     "memelite": {"interpret/motifs.py"},
     "modiscolite": {"interpret/modisco.py"},
+    "pysam": {"genome/variant_index.py"},
+    "pyarrow": {"app/variant_table.py"},
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 MAX_FUNCTION_LINES = 60
@@ -246,7 +255,7 @@ before = threading.active_count()
 for name in {names!r}:
     importlib.import_module(name)
     assert threading.active_count() == before, name + " starts a thread"
-heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "modiscolite", "numba", "pyjaspar", "logomaker") if name in sys.modules]
+heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "modiscolite", "numba", "pyjaspar", "logomaker", "pysam", "pyarrow") if name in sys.modules]
 assert not heavy, heavy
 """
 

@@ -171,6 +171,14 @@ def address() -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else ""
 
 
+def locus_address() -> str:
+    """Where the Locus screen is served, from any screen; relative when the address is not known."""
+    found = address()
+    for page in ("sequence-set", "variants"):
+        found = found.rstrip("/").removesuffix(page)
+    return found.rstrip("/") or "."
+
+
 def link_notice(view: View) -> str:
     """What somebody should know before sending the link."""
     if view.stored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -314,3 +315,21 @@ def test_a_part_of_a_batch_teaches_no_pace() -> None:
     assert engine.pace(model.spec.model_id).row_seconds == 1e-9
     engine.run(model.spec.model_id, Components(), (np.repeat(x, 8, axis=0),))
     assert engine.pace(model.spec.model_id).row_seconds > 1e-9
+
+
+def test_a_pace_that_was_kept_is_taken_again_and_a_strange_one_is_measured(tmp_path):
+    path, model_id = tmp_path / "pace.json", toy_model(Linear).spec.model_id
+    first = toy_engine(toy_model(Linear))
+    first.keep_pace(model_id, path)
+    kept = json.loads(path.read_text())
+    assert kept["batch"] == first.pace(model_id).batch
+    path.write_text(json.dumps(kept | {"batch": 7}))
+    second = toy_engine(toy_model(Linear))
+    second.keep_pace(model_id, path)
+    assert second.pace(model_id).batch == 7
+    for text in (json.dumps(kept | {"batch": 7, "about": ["another computer"]}), "[]", "rubbish", "{}"):
+        path.write_text(text)
+        third = toy_engine(toy_model(Linear))
+        third.keep_pace(model_id, path)
+        assert third.pace(model_id).batch != 7
+        assert json.loads(path.read_text())["about"] == kept["about"]
