@@ -62,7 +62,7 @@ STYLE = """
   .st-key-search-row > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:first-child { min-width:0; }
 }
 .st-key-variant-answer .cl-chips { min-height:4.3rem; align-content:center; }
-.st-key-variant-letters { overflow-x:auto; }
+.st-key-variant-letters, .st-key-variant-motif-table, .st-key-variant-other-table { overflow-x:auto; }
 .st-key-variant-letters img { max-width:none !important; width:auto !important; }
 @media (max-width:640px) {
   .stMainBlockContainer { padding: 4.3rem 1rem 3rem; }

@@ -216,7 +216,8 @@ def _motifs(found: VariantAnswer) -> None:
         return
     lines = [_motif_line(change) for change in found.motifs[:8]]
     heads = ["Resembles", "", "REF", "ALT", "Bits", "Named by", "Used by the model"]
-    st.markdown("\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *lines)))
+    with st.container(key="variant-motif-table"):
+        st.markdown("\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *lines)))
     st.caption(text(motif_change.NOTE, 600))
 
 
@@ -251,7 +252,8 @@ def _others(found: VariantAnswer, asker: Asker) -> None:
             listed = compute_variant.on_other_models(found.question, asker)
         rows = [line for one in listed for line in _other_lines(one)]
         heads = ["Model", "Track", "Effect", "Networks", "Unit"]
-        st.markdown("\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)))
+        with st.container(key="variant-other-table"):
+            st.markdown("\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows)))
         for one in listed:
             if one.refusal:
                 st.caption(f"{text(one.spec.name)}: {text(one.refusal, 400)}")

@@ -178,8 +178,11 @@ def follow(question: VariantQuestion | None) -> None:
         if str(key).startswith(PREFIX):
             st.session_state[key] = st.session_state[key]  # what is not drawn now would be forgotten
     st.session_state.setdefault(MODE, ONE)
-    if question is None or st.session_state.get(_FOLLOWS) == question.variants:
+    if question is None:
         return
+    box = TYPED if question.alone is not None else SEVERAL
+    if st.session_state.get(_FOLLOWS) == question.variants and box in st.session_state:
+        return  # shown before; from another page one comes back to an empty box
     st.session_state[_FOLLOWS] = question.variants
     if question.alone is not None:
         st.session_state[TYPED], st.session_state[MODE] = str(question.alone), ONE

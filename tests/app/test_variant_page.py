@@ -154,6 +154,17 @@ def test_a_mistake_is_one_sentence_and_what_was_typed_and_shown_stays(page: AppT
     assert len(page.dataframe) == 1
 
 
+def test_who_comes_back_by_the_menu_finds_the_variant_and_the_box_filled(page: AppTest) -> None:
+    """The address is empty then, and Streamlit has forgotten what stood in the box."""
+    asked = question(SNV)
+    page.session_state["variant-asked"] = asked.to_query()
+    page.session_state["variant-follows"] = asked.variants
+    page.run()
+    assert not page.exception
+    assert page.query_params["edits"] == "58432.G.C"
+    assert page.text_input(key="variant-in-typed").value == "sb1:58,432 G>C"
+
+
 def test_a_damaged_link_is_said_and_the_page_works(page: AppTest) -> None:
     opened(page, question(SNV).to_query() | {"edits": "x"})
     assert not page.exception
