@@ -12,16 +12,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import compute, compute_jobs
+from app import compute, compute_jobs, compute_uploads
 from experiment import jobs
 
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Warms up and opens the queue of jobs in the background as soon as the server runs."""
+    """Warms up, opens the queue of jobs and deletes old uploads, in the background, as soon as the server runs."""
     compute.warm_up()
     compute_jobs.launch()
+    ended = compute_uploads.watch()
     yield
+    ended.set()
     await asyncio.to_thread(jobs.stop)
 
 

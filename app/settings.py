@@ -48,6 +48,8 @@ SETTINGS = (
     Setting("CISLENS_DEVICE", "", "Device for the models: `cpu`, `cuda`, `mps`; empty takes the best there is."),
     Setting("CISLENS_CACHE_MB", "512", "Memory for computed answers, in megabytes."),
     Setting("CISLENS_JOBS_GB", "5", "Disk for the results of jobs, in gigabytes; the least recently used go first."),
+    Setting("CISLENS_UPLOAD_DAYS", "7", "How long files of variants that people give stay on this server, in days."),
+    Setting("CISLENS_UPLOAD_MB", "200", "The largest such file that is taken, in megabytes."),
     Setting("CISLENS_NPM", "", "`wheel` makes set-up take Node from the package index even where npm is installed."),
     Setting("CISLENS_DATA", "", "Folder of measured data; only training and some tests read it."),
 )
@@ -85,3 +87,19 @@ def jobs_bytes() -> int:
     if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text) or float(text) == 0:
         raise UserError(f"CISLENS_JOBS_GB is '{text[:20]}'; set it to a number of gigabytes such as 5.")
     return int(float(text) * 1e9)
+
+
+def upload_days() -> float:
+    """How long a file that somebody gave is kept, in days."""
+    text = setting("CISLENS_UPLOAD_DAYS")
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or float(text) == 0:
+        raise UserError(f"CISLENS_UPLOAD_DAYS is '{text[:20]}'; set it to a number of days such as 7.")
+    return float(text)
+
+
+def upload_bytes() -> int:
+    """The largest file that somebody may give, in bytes."""
+    text = setting("CISLENS_UPLOAD_MB")
+    if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) == 0:
+        raise UserError(f"CISLENS_UPLOAD_MB is '{text[:20]}'; set it to a number of megabytes such as 200.")
+    return int(text) * 1_000_000

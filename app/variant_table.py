@@ -68,11 +68,13 @@ class Table:
         )
 
     def percentiles(self, effects: VariantEffects) -> npt.NDArray[np.float32]:
-        """float32 (n, tracks), from 0 to 100; NaN where there is none."""
+        """float32 (n, tracks), from 0 to 100; NaN where there is none: the null holds single-base changes only."""
         found = np.full(effects.delta.shape, np.nan, dtype=np.float32)
+        snvs = np.array([is_snv(row) for row in effects.rows], dtype=bool)[:, None]
+        deltas = np.where(snvs, effects.delta, np.float32(np.nan))
         if self.null is not None:
             for index, track in enumerate(self.spec.tracks):
-                ranks, _ = self.null.rank_effects(track.name, effects.delta[:, index], synthetic=self.genome.synthetic)
+                ranks, _ = self.null.rank_effects(track.name, deltas[:, index], synthetic=self.genome.synthetic)
                 if ranks is not None:
                     found[:, index] = ranks
         return found
@@ -99,7 +101,11 @@ class Table:
         if self.null is None:
             return f"no percentile: {self.spec.name} has no background for {self.genome.name}."
         ranks, words = self.null.rank_effects(track, np.zeros(1, np.float32), synthetic=self.genome.synthetic)
-        return f"{words}." if ranks is None else f"percentile of the size of the effect among {words}."
+        return (
+            f"{words}."
+            if ranks is None
+            else f"percentile of the size of the effect among {words}; of single-base changes only."
+        )
 
 
 def table_of(spec: ModelSpec, genome: Genome) -> Table:
@@ -109,6 +115,11 @@ def table_of(spec: ModelSpec, genome: Genome) -> Table:
         UserError: when a background cannot be used.
     """
     return Table(spec, genome, background.chosen(spec.model_id, synthetic=genome.synthetic))
+
+
+def is_snv(row: VariantRow) -> bool:
+    """Whether a row changes one base into another."""
+    return row.variant is not None and len(row.variant.ref) == len(row.variant.alt) == 1
 
 
 def fields_of(row: VariantRow) -> list[str]:

@@ -173,7 +173,7 @@ class View:
         if self.contig:
             query["contig"] = self.contig
         if self.edits:
-            query["edits"] = ",".join(f"{e.position}.{e.ref or '-'}.{e.alt or '-'}" for e in self.edits)
+            query["edits"] = write_edits(self.edits)
         if self.bases:
             query["bases"] = _packed(self.bases)
         if self.stored:
@@ -207,7 +207,7 @@ def from_query(query: Mapping[str, str]) -> View:
         contig=query.get("contig", ""),
         locus=locus,
         track=query["track"],
-        edits=_edits(query.get("edits", ""), locus.chrom),
+        edits=read_edits(query.get("edits", ""), locus.chrom),
         method=query["method"],
         baseline=query["baseline"],
         seed=int(query["seed"]),
@@ -235,7 +235,17 @@ def _linked_locus(text: str) -> Locus:
     return Locus(match[1], start, end)
 
 
-def _edits(text: str, chrom: str) -> tuple[Variant, ...]:
+def write_edits(edits: tuple[Variant, ...]) -> str:
+    """Changes of one chromosome as a link writes them."""
+    return ",".join(f"{edit.position}.{edit.ref or '-'}.{edit.alt or '-'}" for edit in edits)
+
+
+def read_edits(text: str, chrom: str) -> tuple[Variant, ...]:
+    """Changes as a link writes them.
+
+    Raises:
+        UserError: when they are damaged.
+    """
     edits = []
     for part in text.split(",") if text else []:
         match = _EDIT.fullmatch(part)

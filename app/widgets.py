@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -61,10 +61,14 @@ STYLE = """
   .st-key-search-row > div > [data-testid="stHorizontalBlock"] { flex-wrap:nowrap; }
   .st-key-search-row > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:first-child { min-width:0; }
 }
+.st-key-variant-answer .cl-chips { min-height:4.3rem; align-content:center; }
+.st-key-variant-letters, .st-key-variant-motif-table, .st-key-variant-other-table { overflow-x:auto; }
+.st-key-variant-letters img { max-width:none !important; width:auto !important; }
 @media (max-width:640px) {
   .stMainBlockContainer { padding: 4.3rem 1rem 3rem; }
   [class*="st-key-tracks-"] [data-testid="stHorizontalBlock"]:has([data-testid="stCaptionContainer"]) { display:none; }
   .st-key-search-row [data-testid="stColumn"]:has([data-testid="stPopover"]) { flex:1 1 40%; }
+  .st-key-variant-letters img { width:540px !important; }
 }
 .cl-facts { display:flex; flex-wrap:wrap; gap:.2rem 1.4rem; color:var(--ink); font-size:.9rem; }
 .cl-facts i { color:var(--soft); font-style:normal; }
@@ -83,23 +87,20 @@ def text(value: object, limit: int = 300) -> str:
     return _MARKDOWN.sub(r"\\\1", line if len(line) <= limit else line[: limit - 1] + "…")
 
 
-def chips(checks: Iterable[Check]) -> str:
-    """The trust strip as HTML; every word is escaped, each chip explains itself on hover."""
+def chips(checks: Iterable[Check], how: Mapping[str, str] = HOW) -> str:
+    """The trust strip as HTML; every word is escaped, each chip explains itself on hover by the rule in ``how``."""
     parts = [
-        f'<span class="cl-chip cl-{check.level}" title="{html.escape(_explained(check), quote=True)}">'
+        f'<span class="cl-chip cl-{check.level}" title="{html.escape(_explained(check, how), quote=True)}">'
         f"<b>{html.escape(check.label)}</b> {html.escape(check.value)}</span>"
         for check in checks
     ]
     return f'<div class="cl-chips" role="list" aria-label="Checks of this answer">{"".join(parts)}</div>'
 
 
-def _explained(check: Check) -> str:
+def _explained(check: Check, how: Mapping[str, str]) -> str:
     """What stands behind a chip: the whole of a short value, and the rule."""
-    return (
-        f"{check.detail[:1].upper()}{check.detail[1:].rstrip('.')}. {HOW[check.name]}"
-        if check.detail
-        else HOW[check.name]
-    )
+    rule = how[check.name]
+    return f"{check.detail[:1].upper()}{check.detail[1:].rstrip('.')}. {rule}" if check.detail else rule
 
 
 def said(first: str, rest: str, below: str = "") -> str:

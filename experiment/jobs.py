@@ -190,6 +190,15 @@ def remove(digest: str) -> None:
     job_files.remove(digest)
 
 
+def discard(digest: str) -> None:
+    """Deletes a job and its result wherever it stands, because what it works on was deleted."""
+    if _here is not None and _here.queue is not None:
+        if _states([digest]).get(digest) is not None:
+            _asking(_here.queue.cancel, digest)
+        _asking(_here.queue.forget, digest)
+    job_files.remove(digest)
+
+
 def arrays(digest: str) -> dict[str, npt.NDArray[Any]]:
     """The result of a job, or as much of it as is computed: what is missing is NaN.
 

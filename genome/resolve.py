@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from genome.errors import UserError
@@ -16,6 +16,7 @@ from genome.paste import MAX_PASTE, PastedRecord, looks_like_sequence, read_reco
 from genome.remote import KnownGene, KnownVariant
 from genome.sequence import reverse_complement
 from genome.source import Genome
+from genome.vcf_line import is_vcf_line, parse_vcf_line
 
 MAX_LOCUS = 1_000_000
 MAX_EDIT = 2_000
@@ -48,6 +49,8 @@ class Place:
         edits: the changes that were typed with it, REF checked, left-normalised.
         notices: sentences the person should read.
         sequence: the pasted records (``locus`` is the first of them), or None.
+        alleles: where several alternative alleles were named, each as a change, the one in ``edits`` among them; else
+            empty.
     """
 
     locus: Locus
@@ -55,6 +58,7 @@ class Place:
     edits: tuple[Variant, ...] = ()
     notices: tuple[str, ...] = ()
     sequence: tuple[PastedRecord, ...] | None = None
+    alleles: tuple[Variant, ...] = ()
 
     @property
     def records(self) -> tuple[PastedRecord, ...]:
@@ -66,7 +70,8 @@ def resolve(text: str, genome: Genome, genes: Genes | None, *, remote: Lookup | 
     """Finds the place that a person means.
 
     Args:
-        text: coordinates (1-based, inclusive), a gene, an rsID, a variant, a g. HGVS change, or a sequence or FASTA.
+        text: coordinates (1-based, inclusive), a gene, an rsID, a variant, a line of a VCF, a g. HGVS change, or a
+            sequence or FASTA.
         genome: where to look.
         genes: its genes, or None when no file of them is declared.
         remote: the service for rsIDs and unknown genes; None when remote reading is not allowed.
@@ -83,6 +88,9 @@ def resolve(text: str, genome: Genome, genes: Genes | None, *, remote: Lookup | 
         return Place(locus, "locus", notices=notices)
     if is_variant(text):
         return _around(parse_variant(text), "variant", genome)
+    if is_vcf_line(text):
+        line = parse_vcf_line(text)
+        return _among(line.variants, "variant", genome, line.name or "This line", line.notices)
     rsid = _RSID.fullmatch(text)
     if rsid:
         return _from_rsid(rsid[1].lower(), genome, remote)
@@ -168,6 +176,18 @@ def _around(variant: Variant, kind: Kind, genome: Genome, notices: tuple[str, ..
     return Place(_window(edit.chrom, edit.start, max(edit.end, edit.start + 1), genome), kind, (edit,), notices + said)
 
 
+def _among(
+    variants: tuple[Variant, ...], kind: Kind, genome: Genome, name: str, notices: tuple[str, ...] = ()
+) -> Place:
+    """The stretch around the first of several alleles of one site, with all of them to choose from."""
+    if len(variants) == 1:
+        return _around(variants[0], kind, genome, notices)
+    listed = ", ".join(variant.alt or "-" for variant in variants)
+    several = f"{name} has several alternative alleles ({listed}); the first is shown."
+    place = _around(variants[0], kind, genome, (several, *notices))
+    return replace(place, alleles=tuple(checked_variant(variant, genome)[0] for variant in variants))
+
+
 def _window(chrom: str, start: int, end: int, genome: Genome) -> Locus:
     """``FLANK`` bp on either side of the middle (more for a long change), kept on the chromosome where that is possible."""
     length = max(2 * FLANK, end - start + FLANK)
@@ -215,11 +235,8 @@ def _from_rsid(rsid: str, genome: Genome, remote: Lookup | None) -> Place:
             "remote reading, or give its position and alleles, such as chr22:19,710,933 C>T."
         )
     known = remote.variant(rsid)
-    notices = (
-        f"{rsid} has several alternative alleles ({', '.join(a or '-' for a in known.alts)}); the first is shown.",
-    )
-    variant = Variant(known.chrom, known.start + 1, known.ref, known.alts[0])
-    return _around(variant, "rsid", genome, notices if len(known.alts) > 1 else ())
+    variants = tuple(Variant(known.chrom, known.start + 1, known.ref, alt) for alt in known.alts)
+    return _among(variants, "rsid", genome, rsid)
 
 
 def _from_name(text: str, genome: Genome, genes: Genes | None, remote: Lookup | None) -> Place:

@@ -67,17 +67,25 @@ class Tally:
                 said.append(
                     f"{count:,} not scored ({status}): {_lines([row.line for row in rows], count)}: {rows[0].reason}"
                 )
-        said += [
+        doubt = self.doubt(genome)
+        return (*said, *self.odd_lines(), *([doubt] if doubt else []))
+
+    def odd_lines(self) -> tuple[str, ...]:
+        """What is odd about lines whose alleles are ok, and where."""
+        return tuple(
             f"{count:,} {'allele' if count == 1 else 'alleles'} in lines {_REMARKS[remark]}: {_lines(self.lines[remark], count)}."
             for remark, count in self.remarks.most_common()
-        ]
-        wrong = self.counts["REF mismatch"]
-        if wrong > MOST * (wrong + scored):
-            said.append(
-                f"Most REF alleles ({wrong:,} of {wrong + scored:,}) are not what {genome.name} has: these variants look "
-                f"as if they were of another build than {genome.build}; choose the genome that fits."
-            )
-        return tuple(said)
+        )
+
+    def doubt(self, genome: Genome) -> str:
+        """Whether to doubt the build, one sentence; empty when most REF alleles fit."""
+        fits, wrong = self.counts["ok"], self.counts["REF mismatch"]
+        if wrong <= MOST * (wrong + fits):
+            return ""
+        return (
+            f"Most REF alleles ({wrong:,} of {wrong + fits:,}) are not what {genome.name} has: these variants look as if "
+            f"they were of another build than {genome.build}; choose the genome that fits."
+        )
 
 
 def _lines(numbers: list[int], count: int) -> str:

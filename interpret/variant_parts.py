@@ -20,7 +20,7 @@ _FLOATS = ("before", "after", "delta", "spread", "low", "high")
 
 def as_arrays(effects: VariantEffects) -> Arrays:
     """The chunk as arrays: float32 (fields, n, tracks), bool (n, tracks), and the rows as JSON in uint8."""
-    rows = json.dumps([_as_list(row) for row in effects.rows], separators=(",", ":"))
+    rows = json.dumps([as_list(row) for row in effects.rows], separators=(",", ":"))
     return {
         "rows": np.frombuffer(rows.encode("ascii"), dtype=np.uint8),
         "values": np.stack([getattr(effects, name) for name in _FLOATS]),
@@ -30,12 +30,13 @@ def as_arrays(effects: VariantEffects) -> Arrays:
 
 def from_arrays(arrays: Arrays) -> VariantEffects:
     """The chunk that was kept, equal to the one that was given."""
-    rows = tuple(_as_row(fields) for fields in json.loads(arrays["rows"].tobytes()))
+    rows = tuple(as_row(fields) for fields in json.loads(arrays["rows"].tobytes()))
     before, after, delta, spread, low, high = arrays["values"].astype(np.float32)
     return VariantEffects(rows, before, after, delta, spread, low, high, arrays["signs_agree"].astype(bool))
 
 
-def _as_list(row: VariantRow) -> list[Any]:
+def as_list(row: VariantRow) -> list[Any]:
+    """A row as what JSON can hold."""
     variant, locus = row.variant, row.locus
     return [
         *(row.line, row.chrom, row.position, row.name, row.ref, row.alt, row.status, row.reason, row.notice),
@@ -44,7 +45,8 @@ def _as_list(row: VariantRow) -> list[Any]:
     ]
 
 
-def _as_row(fields: list[Any]) -> VariantRow:
+def as_row(fields: list[Any]) -> VariantRow:
+    """The row that ``as_list`` was given."""
     line, chrom, position, name, ref, alt, status, reason, notice, variant, locus = fields
     return VariantRow(
         line,

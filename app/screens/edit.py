@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from app import compute
 from app.answer import Answer
 from app.compute import Asker
 from app.figures import compare
-from app.screens import state
+from app.screens import navigation, state
 from app.view import View
 from app.widgets import problem, text
 from genome.errors import UserError
@@ -139,6 +140,12 @@ def _row(found: Answer, edit: Variant, asker: Asker) -> None:
             _line(f"{edit.position:,}", _change(edit), shown, found)
             placed, rank = compute.effect_percentile(found.view, edit, asker)
             st.html(f'<div class="cl-note">{html.escape(_ranked(shown, placed, rank, found))}</div>')
+            st.page_link(
+                navigation.variants_page(),
+                label="See as a variant",
+                help="What this change does by itself: both alleles in register, every track, the motif made or broken.",
+                query_params=replace(found.view, edits=(edit,), beside=None).to_query(),
+            )
     except UserError as error:
         words.caption(text(error))
     undo.button("Undo", key=f"undo-{edit}", type="tertiary", on_click=_undo, args=(found.view, edit))
@@ -217,8 +224,6 @@ def _unit(found: Answer) -> str:
 
 
 def _unedited(view: View) -> View:
-    from dataclasses import replace
-
     return replace(view, edits=())
 
 

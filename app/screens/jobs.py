@@ -7,7 +7,7 @@ from datetime import datetime
 import streamlit as st
 
 from app import compute_jobs, compute_question
-from app.screens import atlas_form, job_results, navigation
+from app.screens import atlas_form, job_results, navigation, variant_uploads
 from app.widgets import problem, text
 from experiment import jobs
 from experiment.job_status import Job
@@ -83,6 +83,8 @@ def _buttons(job: Job) -> None:
             view, asked = compute_question.question_of(job)
             page, label, query = navigation.what_if_page(), "What if", view.to_query() | asked.to_query()
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
+    if not variant_uploads.may_change(job):
+        return
     if job.unfinished:
         st.button("Cancel", key=f"cancel-{job.digest}", on_click=_told(jobs.cancel), args=(job.digest,))
     else:

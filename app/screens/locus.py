@@ -15,6 +15,7 @@ from app.figures import letters, tracks
 from app.screens import (
     beside,
     checks_panel,
+    consent,
     edit,
     jobs_panel,
     methods_panel,
@@ -57,7 +58,7 @@ def show() -> None:
         try:
             _answer(view)
         except RemoteNotAllowed as refusal:
-            _ask(view, refusal)
+            consent.ask(view.genome, refusal)
         except UserError as error:
             problem(str(error))
             st.caption("Nothing you typed is lost: correct it above, or open an example.")
@@ -211,16 +212,3 @@ def _browser(found: answers.Answer, asker: compute.Asker) -> None:
         if pair is not None:
             st.caption(text(pair.words, 900))
         st.caption(" ".join(text(notice) for notice in found.notices))
-
-
-def _ask(view: View, refusal: RemoteNotAllowed) -> None:
-    """Reading from a server sends the place there: a choice made once, unless the administrator made it."""
-    from app.settings import remote_policy
-
-    st.info(text(refusal, 600), icon=":material/cloud:")
-    if remote_policy() == "ask" and catalog.genome_entry(view.genome).source == "ucsc":
-        st.button(
-            f"Allow reading {view.genome} from UCSC in this session",
-            type="primary",
-            on_click=lambda: st.session_state.update(remote_allowed=True),
-        )

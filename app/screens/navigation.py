@@ -8,12 +8,17 @@ from streamlit.navigation.page import StreamlitPage
 
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu, home first."""
-    return [home(), what_if_page(), models_page(), sequence_set_page(), jobs_page()]
+    return [home(), variants_page(), what_if_page(), models_page(), sequence_set_page(), jobs_page()]
 
 
 def home() -> StreamlitPage:
     """The Locus screen."""
     return st.Page(_locus, title="Locus", url_path="locus", icon=":material/search:", default=True)
+
+
+def variants_page() -> StreamlitPage:
+    """The screen of variants: one in depth, many in a table."""
+    return st.Page(_variants, title="Variants", url_path="variants", icon=":material/difference:")
 
 
 def what_if_page() -> StreamlitPage:
@@ -43,6 +48,12 @@ def _locus() -> None:
     from app.screens import locus
 
     locus.show()
+
+
+def _variants() -> None:
+    from app.screens import variants
+
+    variants.show()
 
 
 def _what_if() -> None:

@@ -107,7 +107,7 @@ def _found(found: SetReport) -> None:
         st.markdown(f"**{text(name)}.** {text(sentence, 800)}")
     _problems(found)
     st.plotly_chart(figures.figure(_panels(found, track)), key="set-figure")
-    columns = compute_set.table(found, track, _locus_address())
+    columns = compute_set.table(found, track, state.locus_address())
     st.dataframe(
         columns,
         hide_index=True,
@@ -153,8 +153,3 @@ def _panels(found: SetReport, track: str) -> dict[str, tuple[np.ndarray, np.ndar
     unit = found.spec.tracks[index].unit
     panels[f"predicted, {unit}"] = (found.answers[:, index], reference.answers[index] if reference else None)
     return panels
-
-
-def _locus_address() -> str:
-    """Where the Locus screen is served; relative when the address is not known."""
-    return state.address().rstrip("/").removesuffix("sequence-set").rstrip("/") or "."

@@ -125,19 +125,26 @@ def find(typed: str, view: View) -> None:
     Raises:
         UserError: when it cannot be found; the view stays as it was.
     """
-    allowed = remote_allowed()
-    if view.genome == PASTED:
-        source, genes, ensembl = compute.genome(view, asker()), None, None
-    else:
-        source = catalog.open_genome(view.genome, remote_allowed=allowed)
-        genes = catalog.open_genes(view.genome)
-        ensembl = catalog.open_ensembl(view.genome, remote_allowed=allowed)
-    place = resolve(typed, source, genes, remote=ensembl)
+    place = place_of(typed, view)
     st.session_state["notices"] = place.notices
     if place.kind == "sequence":
         paste(place, view)
     else:
         go(replace(view, locus=place.locus, edits=place.edits, contig=""))
+
+
+def place_of(typed: str, view: View) -> Place:
+    """What was typed, as a place in the view's genome.
+
+    Raises:
+        UserError: when it cannot be found.
+    """
+    allowed = remote_allowed()
+    if view.genome == PASTED:
+        return resolve(typed, compute.genome(view, asker()), None)
+    source = catalog.open_genome(view.genome, remote_allowed=allowed)
+    genes = catalog.open_genes(view.genome)
+    return resolve(typed, source, genes, remote=catalog.open_ensembl(view.genome, remote_allowed=allowed))
 
 
 def paste(place: Place, view: View) -> None:
@@ -162,6 +169,14 @@ def address() -> str:
     """Where this page is served, for links."""
     parts = urlsplit(st.context.url or "")
     return f"{parts.scheme}://{parts.netloc}{parts.path}" if parts.netloc else ""
+
+
+def locus_address() -> str:
+    """Where the Locus screen is served, from any screen; relative when the address is not known."""
+    found = address()
+    for page in ("sequence-set", "variants"):
+        found = found.rstrip("/").removesuffix(page)
+    return found.rstrip("/") or "."
 
 
 def link_notice(view: View) -> str:
