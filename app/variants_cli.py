@@ -67,6 +67,11 @@ def _variants(options: argparse.Namespace) -> int:
             f"\ncislens: stopped; what is done is kept in {run.folder}, and the same command goes on.", file=sys.stderr
         )
         return 130
+    except OSError as error:
+        raise UserError(
+            f"{run.out.name} cannot be written ({error.strerror}); what is done is kept in {run.folder}, and the same "
+            "command goes on."
+        ) from error
     print(file=sys.stderr)
     for sentence in tally.sentences(run.table.genome):
         print(sentence, file=sys.stderr)

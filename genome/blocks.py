@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from genome.errors import UserError
 from genome.locus import Locus
 from genome.sequence import Sequence
 from genome.source import Genome, padded
@@ -21,8 +22,15 @@ class BlockGenome:
         self.contigs: Mapping[str, int] = genome.contigs
         self._genome = genome
         self._block = lru_cache(KEPT)(self._read)
-        self.canonical = lru_cache(10_000)(genome.canonical)
+        self._spelling = lru_cache(10_000)(self._spelled)
         self.contig_digest = genome.contig_digest
+
+    def canonical(self, chrom: str) -> str:
+        """See ``Genome``; a name that is unknown is looked for only once, which takes long."""
+        found = self._spelling(chrom)
+        if isinstance(found, UserError):
+            raise UserError(str(found))
+        return found
 
     def bases(self, chrom: str, start: int, end: int) -> str:
         """Letters ACGTN from ``start`` to ``end`` (0-based half-open), within the chromosome, in the genome's spelling."""
@@ -36,6 +44,12 @@ class BlockGenome:
         """See ``Genome``."""
         chrom = self.canonical(locus.chrom)
         return padded(chrom, self.contigs[chrom], locus, lambda start, end: self.bases(chrom, start, end))
+
+    def _spelled(self, chrom: str) -> str | UserError:
+        try:
+            return self._genome.canonical(chrom)
+        except UserError as error:
+            return error
 
     def _read(self, chrom: str, index: int) -> str:
         end = min((index + 1) * BLOCK, self.contigs[chrom])

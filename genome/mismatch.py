@@ -64,18 +64,18 @@ def _swapped(variant: Variant, genome: Genome) -> list[str]:
     if genome.sequence(Locus(variant.chrom, variant.start, end)).bases != variant.alt:
         return []
     swapped = Variant(variant.chrom, variant.position, variant.alt, variant.ref)
-    return [f"REF and ALT look swapped: write {_text(swapped)}."]
+    return [f"REF and ALT look swapped{_text(swapped)}."]
 
 
 def _other_strand(variant: Variant, found: str) -> list[str]:
     if reverse_complement(found) != variant.ref:
         return []
     turned = Variant(variant.chrom, variant.position, found, reverse_complement(variant.alt))
-    return [f"The other strand fits: write {_text(turned)}."]
+    return [f"The other strand fits{_text(turned)}."]
 
 
 def _text(variant: Variant) -> str:
-    return str(variant) if len(variant.ref) + len(variant.alt) <= 2 * _SHOWN else "it so"
+    return f": write {variant}" if len(variant.ref) + len(variant.alt) <= 2 * _SHOWN else ""
 
 
 def _respelled(chrom: str) -> str:

@@ -42,6 +42,10 @@ def checked(rows: Iterable[VariantRow], genome: Genome, *, stated: str = "") -> 
             if others is None:
                 others = tuple(BlockGenome(other) for other in installed_others(genome))
             has = block_genome.bases(found.chrom, found.start, found.end)
+            if "N" in has:
+                said = f"{genome.name} has unknown bases (N) at {found.chrom}:{found.position:,}."
+                yield row.refused("N", said)
+                continue
             found = row.refused("REF mismatch", mismatch(found, has, block_genome, others=others, stated=stated))
         if found.locus is not None:
             here = (found.locus.chrom, row.position)

@@ -80,6 +80,8 @@ def columns_of(text: str) -> Columns | None:
         if not found["chrom"] or not found["pos"]:
             continue
         missing = [key for key in ("ref", "alt") if not found[key]]
+        if missing and text.startswith("#"):
+            continue  # a comment that speaks of a place
         if missing:
             raise UserError(f"The table has no column {' or '.join(missing)}; it needs chrom, pos, ref and alt.")
         chrom, pos, ref, alt = (found[key][0] for key in ("chrom", "pos", "ref", "alt"))

@@ -11,9 +11,9 @@ from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import codes_of, edited
 from genome.source import Genome
+from interpret.allele_scalars import window_scalars
 from interpret.effects import Effect, effect_of, placed_starts, placement_rule, span
 from interpret.variant_windows import MAX_N, Codes, cut, share_unknown
-from interpret.variants import window_scalars
 from models.core import ModelSpec
 from models.engine import Progress, Runner
 

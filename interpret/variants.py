@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from genome.source import Genome
 from genome.variant_rows import VariantRow
-from interpret.variant_windows import Codes, allele_windows
-from models.core import Model, ModelSpec, Target
+from interpret.allele_scalars import allele_scalars
+from interpret.variant_windows import allele_windows
+from models.core import ModelSpec
 from models.engine import Progress, Runner
-from models.predict import by_member
 
 Float = npt.NDArray[np.float32]
 
@@ -52,25 +50,6 @@ class VariantEffects:
         for name in ("before", "after", "delta", "spread", "low", "high", "signs_agree"):
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
-
-
-@dataclass(frozen=True)
-class WindowScalars:
-    """The usual explained scalar of every track in windows given as codes: uint8 (n, window) -> (n, components, tracks)."""
-
-    passes: int = 1
-    gradient: bool = False
-
-    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
-        return (torch.cat([self._of(model, codes) for codes in rows[0].split(batch)]),)
-
-    def _of(self, model: Model, codes: Tensor) -> Tensor:
-        letters = torch.arange(4, dtype=codes.dtype, device=codes.device)[:, None]
-        x = (codes[:, None] == letters).float()  # (n, 4, window)
-        targets = [Target(track.name, track.reductions[0]) for track in model.spec.tracks]
-        answers = [model.component(x, *component) for component in model.components]
-        scalars = [torch.stack([target.scalar(model.spec, y) for target in targets], 1) for y in answers]
-        return torch.stack(scalars, 1)
 
 
 def score(
@@ -130,26 +109,11 @@ def _block(
     found = [row if row.status != "ok" else allele_windows(row, spec, genome) for row in rows]
     scored = [at for at, windows in enumerate(found) if not isinstance(windows, VariantRow)]
     judged = tuple(one if isinstance(one, VariantRow) else row for row, one in zip(rows, found, strict=True))
-    values = np.full((len(rows), 2, 1, 1, len(spec.tracks)), np.nan, dtype=np.float32)
+    values = np.full((len(rows), 2, spec.placements, spec.n_members, len(spec.tracks)), np.nan, dtype=np.float32)
     if scored:
         windows = np.stack([one for one in found if not isinstance(one, VariantRow)])  # (n, 2, placements, window)
-        scalars = window_scalars(run, spec, windows, progress)
-        values = np.full((len(rows), *scalars.shape[1:]), np.nan, dtype=np.float32)
-        values[scored] = scalars
+        values[scored] = allele_scalars(run, spec, windows, progress)
     return _summed_up(judged, values)
-
-
-def window_scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None = None) -> Float:
-    """The usual scalars of windows uint8 (..., window), for every member: float32 (..., members, tracks).
-
-    Equal windows are read once: the reference of several alleles at one place, or REF and ALT that are the same.
-    """
-    flat = windows.reshape(-1, windows.shape[-1])
-    index: dict[bytes, int] = {}
-    which = np.array([index.setdefault(window.tobytes(), len(index)) for window in flat])
-    _, firsts = np.unique(which, return_index=True)
-    (found,) = run(WindowScalars(), (flat[firsts],), progress)
-    return by_member(found, spec)[which].reshape(*windows.shape[:-1], spec.n_members, len(spec.tracks))
 
 
 def _summed_up(rows: tuple[VariantRow, ...], values: Float) -> VariantEffects:

@@ -19,7 +19,7 @@ from pyarrow import parquet
 from safetensors.numpy import load_file
 
 from app import cli, variants_cli, variants_run
-from app.variant_table import FIELDS, VALUES
+from app.variant_table import FIELDS, VALUES, table_of
 from genome.errors import UserError
 from genome.source import MemoryGenome
 from genome.variant_files import read_variants
@@ -355,6 +355,44 @@ def test_a_vcf_that_changes_while_it_is_written_is_not_mixed_up(toy: Path, capsy
     code, err = called(capsys, source, toy / "out.vcf.gz")
     assert code == 1
     assert "has changed since it was scored" in err
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(toy: Path, capsys, monkeypatch):
+    source, out = vcf(toy, *(line(1_100 + i % 3_000) for i in range(2_000))), toy / "out.tsv"
+    keep = variants_run.write_arrays
+
+    def full(path, arrays):
+        if path.name != "000000.npz":
+            raise OSError(28, "No space left on device")
+        keep(path, arrays)
+
+    monkeypatch.setattr(variants_run, "write_arrays", full)
+    code, err = called(capsys, source, out)
+    assert code == 1
+    assert "No space left on device" in err
+    monkeypatch.setattr(variants_run, "write_arrays", keep)
+    code, err = called(capsys, source, out)
+    assert code == 0
+    assert "1,024 alleles are done already" in err
+
+
+def test_percentiles_are_those_of_the_named_null_and_where_there_is_none_the_reason_is_said():
+    spec = registry.spec("simple")
+    rows = tuple(
+        read_variants("chr22:1500 A>C\nchr22:1501 A>C\n", MemoryGenome("hg19", {"chr22": "A" * 9_000}, build="x"))
+    )
+    delta = np.array([[0.5, -0.01], [np.nan, np.nan]], np.float32)
+    effects = scoring.VariantEffects(rows, *[delta] * 6, signs_agree=np.isfinite(delta))
+    real = table_of(spec, MemoryGenome("hg19", {"chr22": "A" * 9_000}, build="GRCh37"))
+    found = real.percentiles(effects)
+    for index, track in enumerate(spec.tracks):
+        rank = real.null.rank_effect(track.name, float(delta[0, index]), synthetic=False)
+        assert found[0, index] == pytest.approx(100 * rank.percentile, abs=0.1)
+        assert any(text.startswith(f"{track.name}: percentile") and "K562" in text for text in real.about)
+    assert np.isnan(found[1]).all()
+    none = table_of(spec, MemoryGenome("made up", {"chr22": "A" * 9_000}, build="x", synthetic=True))
+    assert np.isnan(none.percentiles(effects)).all() == (none.null is None or not none.null.about.synthetic)
+    assert any("percentile" in text for text in none.about)
 
 
 def test_the_manifest_names_what_decides_the_parts(toy: Path, capsys, monkeypatch):

@@ -123,6 +123,29 @@ def test_cells_of_a_csv_may_be_quoted_and_a_dash_is_an_empty_allele():
     assert rows[1].variant.ref == ""
 
 
+def test_a_comment_that_speaks_of_a_place_is_no_header():
+    assert statuses(
+        read(f"# chrom and pos as in the paper\nchr22\t1500\t{base(1_500)}\tN\nchr22:1501 {base(1_501)}>-\n")
+    ) == [
+        "N",
+        "ok",
+    ]
+
+
+def test_an_unknown_chromosome_is_looked_for_only_once(monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    canonical = MemoryGenome.canonical
+
+    def counted(self, chrom):
+        asked.append(chrom)
+        return canonical(self, chrom)
+
+    monkeypatch.setattr(MemoryGenome, "canonical", counted)
+    rows = vcf(*(f"GL000192.1\t{p}\t.\tA\tC{OK}" for p in range(1, 50)))
+    assert set(statuses(rows)) == {"unknown chromosome"}
+    assert asked == ["GL000192.1"]
+
+
 def test_a_table_without_a_column_is_refused_naming_it():
     with pytest.raises(UserError, match="no column alt"):
         read("chrom\tpos\tref\nchr22\t1500\tA\n")
@@ -173,6 +196,7 @@ ZOO = [  # the line (or its alleles), what becomes of it, a word of the reason
     (line(1_500, alt="Q"), "not a variant", "'Q', which is no base"),
     (line(1_500, alt="N"), "N", "stands for no base"),
     (line(5_050, "N", "A"), "N", "stands for no base"),
+    (line(5_050, "C", "A"), "N", "hg19 has unknown bases (N) at chr22:5,050"),
     (line(8_001, BASES[8_000:18_000], "A"), "too long", "10,000 bp"),
     (line(1_500, alt="A" * 3_000), "too long", "3,000 bp"),
     ("chr22\t1500\t.\tA\n", "not a variant", "4 columns"),

@@ -243,6 +243,7 @@ def test_only_the_engine_calls_a_model():
         "interpret/integrated_gradients.py",
         "interpret/gradient.py",
         "interpret/deeplift.py",
+        "models/alleles.py",
         "models/train.py",
         "models/held_out.py",
         "models/footprint.py",
