@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from app import answer as answers
 from app import compute
 from app.answer import Answer
 from app.compute import Asker
+from app.compute_variant_motifs import Element, elements_over, motif_words, motifs_changed
 from app.limits import MAX_INLINE_WINDOW
 from app.variant_question import VariantQuestion, asked_of
 from app.view import View
 from app.whatif_record import tracks_shown
 from genome.errors import UserError
 from genome.locus import Variant
+from genome.resolve import checked_variant
 from interpret.alleles import Profiles, Sweep, around, profiles, sweep
 from interpret.background import Rank
 from interpret.checks import Check
 from interpret.effects import Effect, effect
 from interpret.haplotype import Haplotype, haplotype
-from interpret.motif_change import MotifChange, motif_changes
-from interpret.motifs import MotifCall
+from interpret.motif_change import MotifChange
 from interpret.pair_trust import pair_checks, pair_sentence
 from interpret.whatif import known, unit_of
 from models import registry
 from models.core import ModelSpec
 
-LEAST_SHARE = 0.2  # of an element's contributions, from which it is called weakened or strengthened
 OTHER_SECONDS = 1.0  # that another model may take to be put beside
 NO_RANK = "no percentile: the background holds single-base changes only"
 
@@ -68,21 +66,6 @@ class TrackEffect:
     formula: str
     rank: Rank
     divergence: float | None = None
-
-
-@dataclass(frozen=True)
-class Element:
-    """A stretch of letters that resembles a motif in one allele.
-
-    Attributes:
-        name: the motif's.
-        q_value: of the resemblance (TOMTOM).
-        contribution: of its bases, in the track's unit.
-    """
-
-    name: str
-    q_value: float
-    contribution: float
 
 
 @dataclass(frozen=True)
@@ -153,16 +136,21 @@ def variant_answer(question: VariantQuestion, asker: Asker, *, thorough: bool = 
     _refuse_long(spec)
     view = replace(question.view, contig=compute.contig_digest(question.view, asker))
     index = spec.track_index(view.track)
+    source = compute.genome(view, asker)
+    for edit in view.edits:
+        checked_variant(edit, source)  # of a link, which may have been made on another build
     known(compute.shown_sequence(view, asker))
     found = placed_effect(view, view.edits, _part(asker, 0.0, 0.15))
     ref = answers.answer(replace(view, edits=()), _part(asker, 0.15, 0.5), thorough=thorough)
     alt = answers.answer(view, _part(asker, 0.5, 0.85), thorough=thorough)
     reads = _profiles(view, spec, asker)
     moved = _sweep(view, spec, _part(asker, 0.85, 0.98))
-    changed = _motif_changes(view, spec, ref, alt, asker)
-    elements = (_elements(ref, view.edits), _elements(alt, view.edits))
+    elements = (elements_over(ref, view.edits), elements_over(alt, view.edits))
+    changed = motifs_changed(view, spec, ref, alt, elements, asker)
     row = pair_checks(found, index, spec.tracks[index].sd, spec.n_members, (ref.checks, alt.checks))
-    said = pair_sentence(words_of(view.edits), spec, found, index, row, _motif_words(elements, changed))
+    motif = motif_words(elements, changed)
+    name = {at: told for told, one in tracks_shown(spec) for at in spec.strand_pair(one)}[index]
+    said = pair_sentence(words_of(view.edits), spec, found, index, row, motif, name=name)
     return VariantAnswer(
         replace(question, view=alt.view),
         spec,
@@ -223,7 +211,7 @@ def words_of(edits: tuple[Variant, ...]) -> str:
     """The change in a few words: C>T at chr22:19,710,933."""
     if len(edits) > 1:
         first, last = around(edits)
-        return f"{len(edits)} variants together at {edits[0].chrom}:{first + 1:,}–{last:,}"
+        return f"A haplotype of {len(edits)} variants at {edits[0].chrom}:{first + 1:,}–{last:,}"
     edit = edits[0]
     where = f"{edit.chrom}:{edit.position:,}"
     if not edit.ref:
@@ -312,75 +300,6 @@ def _profiles(view: View, spec: ModelSpec, asker: Asker) -> Profiles | None:
         lambda: profiles(compute.runner(spec, asker), spec, compute.reference(view, asker), view.edits),
         wait=asker.wait,
     )
-
-
-def _motif_changes(view: View, spec: ModelSpec, ref: Answer, alt: Answer, asker: Asker) -> tuple[MotifChange, ...]:
-    """Motifs made or broken, each with what the contributions of its allele say of it."""
-    explained = ref.attribution is not None and alt.attribution is not None
-    key = ("motif changes", spec.model_id, *_explained_by(view), explained)
-
-    def compared() -> tuple[MotifChange, ...]:
-        sd = spec.tracks[spec.track_index(view.track)].sd
-        if ref.attribution is None or alt.attribution is None:
-            return motif_changes(ref.sequence, alt.sequence, view.edits)
-        parts = [found.sequence.part(*found.whole) for found in (ref.attribution, alt.attribution)]
-        values = [found.values[slice(*found.whole)] for found in (ref.attribution, alt.attribution)]
-        return motif_changes(parts[0], parts[1], view.edits, values=(values[0], values[1]), sd=sd)
-
-    return compute.cache().get(key, compared, wait=asker.wait)
-
-
-def _explained_by(view: View) -> tuple[Hashable, ...]:
-    return *compute.place_key(view), view.edits, view.track, view.reduce, view.method, view.baseline, view.seed
-
-
-def _elements(found: Answer, edits: tuple[Variant, ...]) -> tuple[Element, ...]:
-    """The named stretches of letters that lie over the variant, strongest first."""
-    if found.attribution is None:
-        return ()
-    first, last = around(edits)
-    positions = found.attribution.sequence.positions[slice(*found.attribution.whole)]
-
-    def over(call: MotifCall) -> bool:
-        start, end = (max(0, min(at, len(positions))) for at in call.motif_span)
-        covered = positions[start:end]
-        return bool(len(covered)) and bool(np.any((covered >= first - 1) & (covered <= last)))
-
-    return tuple(
-        Element(call.motif.name, call.q_value, call.contribution)
-        for call in found.calls
-        if call.named and call.motif is not None and over(call)
-    )
-
-
-def _motif_words(elements: tuple[tuple[Element, ...], tuple[Element, ...]], changed: tuple[MotifChange, ...]) -> str:
-    """One sentence on what is made or broken: by the letters where they say so, else by letters alone with support."""
-    names = [{element.name: element for element in side} for side in elements]
-    for side, other, verb in ((0, 1, "breaks"), (1, 0, "makes")):
-        lost = [element for name, element in names[side].items() if name not in names[other]]
-        if lost:
-            return (
-                f"It {verb} an element of the contributions that resembles {lost[0].name} (q = {lost[0].q_value:.1e})."
-            )
-    both = [(element, names[1][name]) for name, element in names[0].items() if name in names[1]]
-    moved = [pair for pair in both if _share(*pair) >= LEAST_SHARE]
-    if moved:
-        ref, alt = moved[0]
-        verb = "weakens" if abs(alt.contribution) < abs(ref.contribution) else "strengthens"
-        return f"It {verb} an element of the contributions that resembles {ref.name}."
-    backed = [change for change in changed if change.support in ("strong", "weak")]
-    if backed:
-        verbs = {"broken": "breaks", "made": "makes", "weakened": "weakens", "strengthened": "strengthens"}
-        return (
-            f"It {verbs[backed[0].kind]} a match to the motif {backed[0].motif.name}, in letters that the model uses."
-        )
-    return ""
-
-
-def _share(ref: Element, alt: Element) -> float:
-    """How much of an element's contributions changes, as a share of the larger."""
-    larger = max(abs(ref.contribution), abs(alt.contribution))
-    return abs(alt.contribution - ref.contribution) / larger if larger else 0.0
 
 
 def _short(bases: str) -> str:

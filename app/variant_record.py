@@ -23,20 +23,22 @@ def table(rows: tuple[TrackEffect, ...]) -> Columns:
     """The table on screen, one row for each track, the largest change first; numbers have five significant digits."""
     found: Columns = {
         "track": [row.name for row in rows],
-        "cell type": [row.biosample for row in rows],
         "REF": [_plain(row.before) for row in rows],
         "ALT": [_plain(row.after) for row in rows],
         "effect": [_plain(row.delta) for row in rows],
-        "± between networks": [None if row.spread is None else _plain(row.spread) for row in rows],
+        "± networks": [None if row.spread is None else _plain(row.spread) for row in rows],
         "networks": [direction(row) for row in rows],
-        "smallest over placements": [_plain(row.low) for row in rows],
-        "largest over placements": [_plain(row.high) for row in rows],
+        "lowest window": [_plain(row.low) for row in rows],
+        "highest window": [_plain(row.high) for row in rows],
         "percentile": [None if row.rank.percentile is None else _plain(100 * row.rank.percentile) for row in rows],
         "mind": [row.rank.flag for row in rows],
         "effect is": [row.formula for row in rows],
+        "cell type": [row.biosample for row in rows],
     }
     if any(row.divergence is not None for row in rows):
         found["change of shape (0 to 1)"] = [None if row.divergence is None else _plain(row.divergence) for row in rows]
+    if not any(row.rank.percentile is not None for row in rows):
+        del found["percentile"]
     if not any(row.rank.flag for row in rows):
         del found["mind"]
     return found
@@ -51,7 +53,7 @@ def together(found: Haplotype, track: int) -> Columns:
     rows.append(("together", *_numbers(found.together, track)))
     beyond = (found.interaction, found.interaction_spread, found.interaction_low, found.interaction_high)
     rows.append(("difference: together − sum", *(float(values[track]) for values in beyond)))  # type: ignore[arg-type]
-    names = ("what", "effect", "± between networks", "smallest over placements", "largest over placements")
+    names = ("what", "effect", "± networks", "lowest window", "highest window")
     columns = {
         name: [value if value is None or isinstance(value, str) else _plain(value) for value in values]
         for name, values in zip(names, zip(*rows, strict=True), strict=True)
@@ -95,7 +97,7 @@ def facts(found: VariantAnswer) -> dict[str, Any]:
         "both_alleles": "read in windows that start at the same base",
         "letters": "none" if explained is None else f"{in_words(explained)}; {explained.rule}",
         "seed": view.seed,
-        "uncertainty": "±: standard deviation between networks (n - 1); smallest and largest: over the placements",
+        "uncertainty": "±: standard deviation between networks (n - 1); lowest and highest window: effects over the placements",
         "percentiles": list(nulls(found.rows)),
         "sentence": " ".join(found.said).strip(),
         "link": urlencode(found.question.to_query()),
@@ -132,7 +134,9 @@ def as_json(found: VariantAnswer) -> str:
         ],
         "motifs": [_motif(change) for change in found.motifs],
         "elements": {
-            allele: [vars(element) for element in side]
+            allele: [
+                {"motif": one.name, "q": _plain(one.q_value), "contribution": _plain(one.contribution)} for one in side
+            ]
             for allele, side in zip(("REF", "ALT"), found.elements, strict=True)
         },
         "placements": {
@@ -153,7 +157,8 @@ def _motif(change: MotifChange) -> dict[str, Any]:
         "bits": _plain(change.bits),
         "REF": _site(change.before),
         "ALT": _site(change.after),
-        "supported_by_the_model": change.support,
+        "named_by": "contributions" if change.named else "letters alone",
+        "used_by_the_model": change.support,
     }
 
 

@@ -61,13 +61,15 @@ STYLE = """
   .st-key-search-row > div > [data-testid="stHorizontalBlock"] { flex-wrap:nowrap; }
   .st-key-search-row > div > [data-testid="stHorizontalBlock"] > [data-testid="stColumn"]:first-child { min-width:0; }
 }
+.st-key-variant-answer .cl-chips { min-height:4.3rem; align-content:center; }
+.st-key-variant-letters { overflow-x:auto; }
+.st-key-variant-letters img { max-width:none !important; width:auto !important; }
 @media (max-width:640px) {
   .stMainBlockContainer { padding: 4.3rem 1rem 3rem; }
   [class*="st-key-tracks-"] [data-testid="stHorizontalBlock"]:has([data-testid="stCaptionContainer"]) { display:none; }
   .st-key-search-row [data-testid="stColumn"]:has([data-testid="stPopover"]) { flex:1 1 40%; }
+  .st-key-variant-letters img { width:540px !important; }
 }
-.st-key-variant-letters { overflow-x:auto; }
-.st-key-variant-letters img { max-width:none !important; width:auto !important; }
 .cl-facts { display:flex; flex-wrap:wrap; gap:.2rem 1.4rem; color:var(--ink); font-size:.9rem; }
 .cl-facts i { color:var(--soft); font-style:normal; }
 .cl-edit { display:flex; justify-content:space-between; padding:.2rem 0; font-size:.95rem; color:var(--ink);

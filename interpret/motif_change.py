@@ -2,11 +2,12 @@
 
 The rules:
 
-1. Both alleles are scanned in the bases up to 35 bp from the change (``interpret.scan``), with q-values over that stretch.
-2. Only places that lie over the change can differ, so only these are looked at; which of them are worth a word is decided
-   as on the Locus page (``matches.shown``), in each allele with its own contributions.
-3. The motif of such a place is then scored in the other allele, on either strand and at any offset over the change: its
-   best score there is what is compared, so that a site that an insertion pushes aside is not called broken.
+1. Both alleles are scanned in the bases up to 35 bp from the change (``interpret.scan``). Only places that lie over the change
+   can differ, so only these are looked at, and q-values (Benjamini and Hochberg) are over every motif, strand and place there.
+2. A motif is reported when it has q <= 0.05 in one of the alleles, the best of each family; or when the contributions of an
+   allele were found to resemble it, which names it beforehand, so that its p-value needs no correction.
+3. The motif is scored in both alleles, on either strand and at any offset over the change: its best score there is what is
+   compared, so that a site that an insertion pushes aside is not called broken.
 4. It is made or broken where only one allele passes p < 0.0001, stronger or weaker where the score moves by at least
    1 bit, and left out below that.
 """
@@ -23,9 +24,9 @@ import numpy.typing as npt
 from genome.locus import Variant
 from genome.sequence import Sequence
 from interpret.alleles import around
-from interpret.jaspar import Motif
-from interpret.matches import Level, Match, Scan, chance, matches, shown, supported
-from interpret.motifs import Hit
+from interpret.jaspar import Motif, jaspar_motifs
+from interpret.matches import Level, Match, chance, grouped, supported
+from interpret.motifs import Q_LIMIT, Hit
 from interpret.scan import P_LIMIT, scan
 from models.tiling import core_of
 
@@ -35,9 +36,9 @@ Kind = Literal["broken", "weakened", "made", "strengthened"]
 FLANK = 35  # bp
 LEAST_BITS = 1.0
 NOTE = (
-    "The letters of each allele are compared with JASPAR CORE vertebrates where the change is; a match is a resemblance, not "
-    "proof of the factor, and no model was asked for it. Supported: the contributions under it add up to 0.8 standard "
-    "deviations of the track in the allele that has it; weakly: from 0.3."
+    "Named are motifs that the contributions of an allele resemble, and those whose match to the letters alone over the change "
+    "has q of at most 0.05 among all JASPAR CORE vertebrates. A match is a resemblance, not proof of the factor. Used by the "
+    "model: the contributions under the better match add up to 0.8 standard deviations of the track; weakly: to 0.3."
 )
 
 
@@ -48,7 +49,7 @@ class Site:
     Attributes:
         score: bits.
         p_value: chance of that at one place of random DNA.
-        q_value: over every motif, place and strand of the stretch; None for what is no match at p < 0.0001.
+        q_value: over every motif, strand and place over the change; None for what is no match at p < 0.0001.
         strand: ``+`` or ``-``.
         start, end: its first and one past its last genome position, 0-based.
     """
@@ -71,6 +72,7 @@ class MotifChange:
         before, after: the best match in REF and in ALT.
         support: what the contributions of the allele with the better match say of it; None without contributions.
         relatives: names of other motifs of its family that lie there, best first.
+        named: whether the contributions of an allele resemble it; else its letters alone stand out.
     """
 
     motif: Motif
@@ -79,6 +81,7 @@ class MotifChange:
     after: Site | None
     support: Level | None
     relatives: tuple[str, ...] = ()
+    named: bool = False
 
     @property
     def bits(self) -> float:
@@ -113,6 +116,12 @@ class _Stretch:
             return hit.start < self.first < hit.end
         return hit.start < self.last and hit.end > self.first
 
+    def places(self, length: int) -> int:
+        """How many places of a motif of this length lie over the change."""
+        first = max(0, self.first - length + 1)
+        last = min(self.sequence.length - length, max(self.last, self.first) - 1)
+        return max(0, last - first + 1)
+
 
 def motif_changes(
     before: Sequence,
@@ -122,6 +131,7 @@ def motif_changes(
     values: tuple[Float, Float] | None = None,
     sd: float = 1.0,
     motifs: Seq[Motif] | None = None,
+    named: Seq[Motif] = (),
 ) -> tuple[MotifChange, ...]:
     """The motifs that a change makes or breaks, the largest change of score first.
 
@@ -132,18 +142,35 @@ def motif_changes(
         values: float (length,) of each, contribution of every base, in the track's unit.
         sd: standard deviation of the track.
         motifs: what to look for; JASPAR CORE vertebrates unless given.
+        named: motifs that the contributions of an allele resemble.
     """
     both = [
         _stretch(sequence, edits, None if values is None else values[index])
         for index, sequence in enumerate((before, after))
     ]
-    scans = [matches(stretch.sequence.bases, motifs) for stretch in both]
+    known = jaspar_motifs() if motifs is None else motifs
+    scans = [_over(stretch, known, None if motifs is None else known) for stretch in both]
     found: list[MotifChange] = []
-    for stretch, scanned in zip(both, scans, strict=True):
-        for place in shown(scanned, stretch.values, sd).places:
-            if stretch.over(place.hit) and not any(_kin(place.hit.motif) & _kin(known.motif) for known in found):
-                found += _judged(place, both, scans, sd)
+    for motif in named:
+        if not any(_kin(motif) & _kin(told.motif) for told in found):
+            found += _judged(motif, both, scans, sd, named=True)
+    for scanned in scans:
+        for place in grouped(scanned):
+            told = any(_kin(place.hit.motif) & _kin(one.motif) for one in found)
+            if place.q_value <= Q_LIMIT and not told:
+                others = tuple(dict.fromkeys(other.motif.name for other in place.others))
+                found += _judged(place.hit.motif, both, scans, sd, others=others)
     return tuple(sorted(found, key=lambda change: (-abs(change.bits), change.motif.name)))
+
+
+def _over(stretch: _Stretch, known: Seq[Motif], asked: Seq[Motif] | None) -> tuple[Match, ...]:
+    """The matches over the change, best first, with q-values over all that could lie there."""
+    hits = [hit for hit in scan(stretch.sequence.bases, asked) if stretch.over(hit)]
+    hits.sort(key=lambda hit: (chance(hit), -hit.score, hit.start))
+    tests = 2 * sum(stretch.places(motif.length) for motif in known)
+    q_values = np.array([chance(hit) for hit in hits]) * tests / np.arange(1, len(hits) + 1)
+    q_values = np.minimum(np.minimum.accumulate(q_values[::-1])[::-1], 1.0)
+    return tuple(Match(hit, q) for hit, q in zip(hits, q_values.tolist(), strict=True))
 
 
 def _stretch(sequence: Sequence, edits: tuple[Variant, ...], values: Float | None) -> _Stretch:
@@ -157,9 +184,16 @@ def _stretch(sequence: Sequence, edits: tuple[Variant, ...], values: Float | Non
     return _Stretch(part, first, max(first, last), None if values is None else values[start:end])
 
 
-def _judged(place: Match, both: list[_Stretch], scans: list[Scan], sd: float) -> list[MotifChange]:
-    """What the change does to the motif of a place; empty where it does next to nothing."""
-    motif = place.hit.motif
+def _judged(
+    motif: Motif,
+    both: list[_Stretch],
+    scans: list[tuple[Match, ...]],
+    sd: float,
+    *,
+    named: bool = False,
+    others: tuple[str, ...] = (),
+) -> list[MotifChange]:
+    """What the change does to a motif; empty where it does next to nothing."""
     hits = [_best(motif, stretch) for stretch in both]
     before, after = (
         None if hit is None else _site(hit, *at) for hit, at in zip(hits, zip(both, scans, strict=True), strict=True)
@@ -172,8 +206,8 @@ def _judged(place: Match, both: list[_Stretch], scans: list[Scan], sd: float) ->
     kind: Kind = ("strengthened" if better else "weakened") if all(matched) else ("made" if matched[1] else "broken")
     hit, values = hits[better], both[better].values
     support = None if hit is None or values is None else supported(hit, values, sd).level
-    others = tuple(dict.fromkeys(other.motif.name for other in place.others if other.motif.name != motif.name))
-    return [MotifChange(motif, kind, before, after, support, others)]
+    relatives = tuple(name for name in others if name != motif.name)
+    return [MotifChange(motif, kind, before, after, support, relatives, named)]
 
 
 def _best(motif: Motif, stretch: _Stretch) -> Hit | None:
@@ -182,9 +216,9 @@ def _best(motif: Motif, stretch: _Stretch) -> Hit | None:
     return max(placed, key=lambda hit: hit.score, default=None)
 
 
-def _site(hit: Hit, stretch: _Stretch, scanned: Scan) -> Site:
+def _site(hit: Hit, stretch: _Stretch, scanned: tuple[Match, ...]) -> Site:
     """A match with its place in the genome and, where it is one at p < 0.0001, its q-value."""
-    same = (found.q_value for found in scanned.matches if _place(found.hit) == _place(hit))
+    same = (found.q_value for found in scanned if _place(found.hit) == _place(hit))
     positions = stretch.sequence.positions
     return Site(hit.score, chance(hit), next(same, None), hit.strand, int(positions[hit.start]), int(positions[hit.end - 1]) + 1)  # fmt: skip
 

@@ -14,6 +14,9 @@ from interpret.wording import LOG_ODDS, WEAK, digits_for, signed
 from models.core import ModelSpec, Target
 
 ALLELES = ("REF", "ALT")
+# What an effect stands on. Networks that differ about the level of one allele may well agree about the difference, which is
+# what "Direction" asks; so "Members" of an allele is a caution here.
+DOUBTFUL = PREDICTION - {"Members"}
 _ORDER: tuple[Level, ...] = ("bad", "caution", "open", "good")
 PAIR_HOW = {
     "Direction": (
@@ -122,12 +125,14 @@ class PairRule:
 
 RULES: tuple[PairRule, ...] = (
     PairRule("no direction", lambda f: f.level("Direction") == "bad", "Do not read a direction: {concerns}."),
-    PairRule("an allele is in doubt", lambda f: bool(f.bad & PREDICTION), "Do not rely on this effect: {concerns}."),
+    PairRule("an allele is in doubt", lambda f: bool(f.bad & DOUBTFUL), "Do not rely on this effect: {concerns}."),
     PairRule(
         "tiny", lambda f: f.level("Size") == "caution", "Read it as no effect that this model can tell: {concerns}."
     ),
     PairRule("placement", lambda f: f.level("Placement") == "caution", "Do not read a direction: {concerns}."),
-    PairRule("the letters are in doubt", lambda f: bool(f.bad), "Do not read single letters here: {concerns}."),
+    PairRule(
+        "the letters are in doubt", lambda f: bool(f.bad - {"Members"}), "Do not read single letters here: {concerns}."
+    ),
     PairRule("a caution", lambda f: bool(f.concerns()), "Read with care: {concerns}."),
     PairRule(
         "good, several networks",
@@ -145,7 +150,7 @@ def pair_rule(row: Seq[Check]) -> PairRule:
 
 
 def pair_sentence(
-    what: str, spec: ModelSpec, effect: Effect, index: int, row: Seq[Check], motif: str = ""
+    what: str, spec: ModelSpec, effect: Effect, index: int, row: Seq[Check], motif: str = "", *, name: str = ""
 ) -> tuple[str, str]:
     """The answer in words: what the change does on a track (bold on screen), and whether to believe it.
 
@@ -156,6 +161,7 @@ def pair_sentence(
         index: of the track.
         row: the row of ``pair_checks``.
         motif: a sentence on the motif that is made or broken, or empty.
+        name: what the track is called here, where that is not its name.
     """
     track = spec.tracks[index]
     unit, digits = Target(track.name, track.reductions[0]).unit(spec), digits_for(track.sd) + 1
@@ -164,7 +170,7 @@ def pair_sentence(
     between = f" ± {float(effect.spread[index]):.{digits}f} between networks" if spec.n_members > 1 else ""
     plus = "+" if delta > 0 else ""
     verb = _verb(before, after, delta, track.unit, track.sd)
-    first = f"{what} {verb.format(track=track.name)}: {levels}, effect {plus}{signed(delta, digits)}{between}."
+    first = f"{what} {verb.format(track=name or track.name)}: {levels}, effect {plus}{signed(delta, digits)}{between}."
     said = pair_rule(row).says.format(concerns=_concerns(row))
     return first, f"{motif} {said}".strip()
 
@@ -174,7 +180,7 @@ def _concerns(row: Seq[Check]) -> str:
     rule = pair_rule(row)
     named = {"no direction": {"Direction"}, "tiny": {"Size"}, "placement": {"Placement"}}.get(rule.name)
     if rule.name == "an allele is in doubt":
-        named = set(facts.bad & PREDICTION)
+        named = set(facts.bad & DOUBTFUL)
     return facts.concerns(None if named is None else frozenset(named))
 
 

@@ -79,6 +79,12 @@ def signed(value: float, digits: int = 1) -> str:
     return text.lstrip("-") if float(text) == 0 else text.replace("-", "\u2212")
 
 
+def power(value: float, digits: int = 0) -> str:
+    """A small number as 6e−5: it has a real minus sign, at which no line breaks."""
+    mantissa, _, exponent = f"{value:.{digits}e}".partition("e")
+    return mantissa if int(exponent) == 0 else f"{mantissa}e{int(exponent)}".replace("-", "−")
+
+
 def digits_for(sd: float) -> int:
     """Digits after the point that tell a tenth of a standard deviation: one, or more for a track of small numbers."""
     return max(1, -math.floor(math.log10(sd)))

@@ -42,7 +42,7 @@ def letters_picture(
     edits: tuple[Variant, ...],
     *,
     palette: Palette = "safe",
-    base_width: float = 13.0,
+    base_width: float = 15.0,
 ) -> str:
     """The letters of both alleles and their difference, base under base on one scale, as an ``<svg>`` element.
 
@@ -180,10 +180,12 @@ def _ruler(shown: list[Column], base_width: float) -> str:
     """1-based positions every ten bases; an inserted base has none."""
     parts = []
     for index, column in enumerate(shown):
-        if column.before is not None and (column.position + 1) % _TICK == 0:
+        label = f"{column.position + 1:,}"
+        room = 3.3 * len(label) <= (len(shown) - index - 0.5) * base_width  # a label is not cut at the right end
+        if column.before is not None and (column.position + 1) % _TICK == 0 and room:
             x = LABEL_WIDTH + (index + 0.5) * base_width
             parts.append(f'<path d="M{x:.2f} {_HEAD - 8:g}V{_HEAD - 3:g}" stroke="{FAINT}" stroke-width="1"/>')
-            parts.append(svg_text(f"{column.position + 1:,}", x, _HEAD - 12, FAINT, "middle"))
+            parts.append(svg_text(label, x, _HEAD - 12, FAINT, "middle"))
     return "".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from dataclasses import replace
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ from app import compute
 from app.answer import Answer
 from app.compute import Asker
 from app.figures import compare
-from app.screens import state
+from app.screens import navigation, state
 from app.view import View
 from app.widgets import problem, text
 from genome.errors import UserError
@@ -132,7 +133,7 @@ def _list(found: Answer, asker: Asker) -> None:
 
 
 def _row(found: Answer, edit: Variant, asker: Asker) -> None:
-    words, undo = st.columns([0.82, 0.18], vertical_alignment="center")
+    words, more, undo = st.columns([0.64, 0.22, 0.14], vertical_alignment="center")
     try:
         with words:
             shown = compute.edit_effect(found.view, (edit,), asker)
@@ -141,6 +142,12 @@ def _row(found: Answer, edit: Variant, asker: Asker) -> None:
             st.html(f'<div class="cl-note">{html.escape(_ranked(shown, placed, rank, found))}</div>')
     except UserError as error:
         words.caption(text(error))
+    more.page_link(
+        navigation.variants_page(),
+        label="As a variant",
+        help="What this one change does by itself: both alleles in register, every track, percentile, motif made or broken.",
+        query_params=replace(found.view, edits=(edit,), beside=None).to_query(),
+    )
     undo.button("Undo", key=f"undo-{edit}", type="tertiary", on_click=_undo, args=(found.view, edit))
 
 
@@ -217,8 +224,6 @@ def _unit(found: Answer) -> str:
 
 
 def _unedited(view: View) -> View:
-    from dataclasses import replace
-
     return replace(view, edits=())
 
 

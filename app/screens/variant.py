@@ -249,7 +249,7 @@ def _answer(question: VariantQuestion) -> None:
     """Computes under a bar in a place kept for it, then draws."""
     top, strip = variant_answer.places()
     asker = state.asker()
-    slot = strip.container(height=40, border=False).empty()
+    slot = strip.container(height=70, border=False).empty()
     waiting = Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing"))
     try:
         found = compute_variant.variant_answer(question, waiting, thorough=variant_answer.thorough(question))

@@ -20,11 +20,10 @@ from interpret.checks import strip as drawn
 from interpret.methods import in_words
 from interpret.motif_change import MotifChange, Site
 from interpret.pair_trust import PAIR_HOW
-from interpret.wording import CHECKED, LOG_ODDS, digits_for, signed
+from interpret.wording import CHECKED, LOG_ODDS, digits_for, power, signed
 
 _ASKED = "variant-checks-asked"
 _SUPPORT = {"strong": "yes", "weak": "weakly", "none": "no", None: "not asked"}
-_PALE = {"broken": "broken", "made": "made", "weakened": "weakened", "strengthened": "strengthened"}
 
 
 def places() -> tuple[Any, Any]:
@@ -49,12 +48,12 @@ def show(found: VariantAnswer, top: Any, strip: Any, asker: Asker, palette: Pale
     _letters(found, palette)
     if found.question.alone is None:
         variant_together.show(found, asker)
+    with st.container(border=True):
+        _table(found)
     left, right = st.columns([0.44, 0.56])
     with left.container(border=True):
         _predictions(found)
     with right.container(border=True):
-        _table(found)
-    with st.container(border=True):
         _motifs(found)
     _others(found, asker)
 
@@ -149,24 +148,23 @@ def _table(found: VariantAnswer) -> None:
         columns,
         hide_index=True,
         width="stretch",
+        placeholder="–",
         column_config={
             name: number(format=f"%.{digits}f")
-            for name in ("REF", "ALT", "± between networks", "smallest over placements", "largest over placements")
+            for name in ("REF", "ALT", "± networks", "lowest window", "highest window")
         }
         | {"effect": number(format=f"%+.{digits}f"), "percentile": number(format="%.2f")},
         key="variant-table",
     )
-    for words in variant_record.nulls(found.rows):
-        st.caption(text(words[:1].upper() + words[1:].rstrip(".") + ".", 500))
-    beyond = ""
     levels = [abs(level) for row in found.rows if row.unit == LOG_ODDS for level in (row.before, row.after)]
-    if levels and max(levels) > CHECKED:
-        beyond = f" Log odds beyond ±{CHECKED:.0f} are beyond what validation rows can check: only their order counts."
+    beyond = f" Log odds beyond ±{CHECKED:.0f} are beyond what validation rows can check: only their order counts."
+    of = "; ".join(variant_record.nulls(found.rows)).rstrip(".")
     st.caption(
         text(
             f"{found.spec.model_id}, mean of strands {' and '.join(found.spec.strands)}. {found.effect.rule} Both alleles start at "
-            f"the same base. Sorted by size in standard deviations of each track.{beyond}",
-            900,
+            f"the same base. Sorted by size in standard deviations of each track. Percentiles: {of}."
+            f"{beyond if levels and max(levels) > CHECKED else ''}",
+            1_200,
         )
     )
     _files(found)
@@ -202,15 +200,15 @@ def _motifs(found: VariantAnswer) -> None:
     st.markdown("**Motif made or broken**")
     for allele, side in zip(("REF", "ALT"), found.elements, strict=True):
         told = "; ".join(
-            f"resembles {element.name} (q = {element.q_value:.1e}, contributions {_signed(element.contribution, found)})"
+            f"resembles {element.name} (q = {power(element.q_value, 1)}, contributions {_signed(element.contribution, found)})"
             for element in side
         )
         st.markdown(f"Contributions over the variant, {allele}: {text(told, 500) or 'no element with a known name'}.")
     if not found.motifs:
-        st.caption("By letters alone, no known motif is made, broken or moved by 1 bit or more where the variant is.")
+        st.caption("No known motif is made, broken or moved by 1 bit or more by the letters themselves.")
         return
     lines = [_motif_line(change) for change in found.motifs[:8]]
-    heads = ["Motif", "is", "REF", "ALT", "bits", "q", "Supported by the model"]
+    heads = ["Resembles", "", "REF", "ALT", "Bits", "Named by", "Used by the model"]
     st.markdown("\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *lines)))
     st.caption(text(motif_change.NOTE, 600))
 
@@ -218,13 +216,14 @@ def _motifs(found: VariantAnswer) -> None:
 def _motif_line(change: MotifChange) -> list[str]:
     also = f" (also {', '.join(change.relatives[:3])})" if change.relatives else ""
     q = change.best.q_value
+    letters = "letters" if q is None else f"letters, q = {power(q)}"
     return [
-        f"resembles **{text(change.motif.name)}**{text(also)}",
-        _PALE[change.kind],
+        f"**{text(change.motif.name)}** {text(also)}",
+        change.kind,
         text(_site(change.before)),
         text(_site(change.after)),
         text(signed(change.bits, 1) if change.bits < 0 else f"+{change.bits:.1f}"),
-        "—" if q is None else text(f"{q:.1e}"),
+        "contributions" if change.named else text(letters),
         _SUPPORT[change.support],
     ]
 
@@ -232,7 +231,7 @@ def _motif_line(change: MotifChange) -> list[str]:
 def _site(site: Site | None) -> str:
     if site is None:
         return "does not fit"
-    return f"{signed(site.score, 1)} bits, p {site.p_value:.0e}, strand {site.strand}"
+    return f"{signed(site.score, 1)} (p {power(site.p_value)})"
 
 
 def _others(found: VariantAnswer, asker: Asker) -> None:

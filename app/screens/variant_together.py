@@ -33,11 +33,11 @@ def show(found: VariantAnswer, asker: Asker) -> None:
             columns,
             hide_index=True,
             width="stretch",
+            placeholder="–",
             column_config={
-                name: number(format=f"%+.{digits}f")
-                for name in ("effect", "smallest over placements", "largest over placements")
+                name: number(format=f"%+.{digits}f") for name in ("effect", "lowest window", "highest window")
             }
-            | {"± between networks": number(format=f"%.{digits}f")},
+            | {"± networks": number(format=f"%.{digits}f")},
             key="variant-together",
         )
         st.caption(

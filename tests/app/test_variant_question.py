@@ -57,9 +57,9 @@ def test_the_window_holds_the_variants_with_either_allele_and_asking_again_chang
     except UserError:
         return  # they overlap
     locus = question.view.locus
-    grown = sum(len(variant.alt) - len(variant.ref) for variant in variants)
+    grown = sum(len(variant.alt) - len(variant.ref) for variant in question.variants)
     assert max(locus.length, locus.length + grown) <= SPEC.input_length
-    assert all(locus.start <= variant.start and variant.end <= locus.end for variant in variants)
+    assert all(locus.start <= variant.start and variant.end <= locus.end for variant in question.variants)
     assert asked_of(question.view, question.variants, SPEC) == question
     assert question.view.panel == "edit"
 

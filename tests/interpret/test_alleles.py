@@ -8,7 +8,7 @@ import pytest
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from interpret.alleles import AROUND, around, profiles, sweep, window_around
+from interpret.alleles import around, profiles, sweep, window_around
 from interpret.effects import effect, placed_starts
 from models import registry
 from models.core import Model
