@@ -118,6 +118,12 @@ def is_read(upload: str) -> bool:
     return any(uploads.place(upload).glob(f"rows-*/{_ABOUT}"))
 
 
+def last_genome(upload: str) -> str:
+    """The genome that the variants of an upload were read on last; empty when they never were."""
+    found = sorted(uploads.place(upload).glob(f"rows-*/{_ABOUT}"), key=lambda path: path.stat().st_mtime)
+    return str(json.loads(found[-1].read_text())["genome"]) if found else ""
+
+
 def key_of(genome: Genome) -> str:
     """What names the rows of one genome, from its name, build and chromosomes."""
     text = json.dumps([_RULE, genome.name, genome.build, sorted(genome.contigs.items())])

@@ -84,6 +84,7 @@ def _buttons(job: Job) -> None:
             page, label, query = navigation.what_if_page(), "What if", view.to_query() | asked.to_query()
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
     if not variant_uploads.may_change(job):
+        st.caption("Belongs to who gave its file.")
         return
     if job.order.kind == long_variants.KIND_NAME:
         st.page_link(navigation.variants_page(), label="Variants", icon=":material/arrow_forward:")
