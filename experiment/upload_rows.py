@@ -93,7 +93,8 @@ def keep(
         found = _written(new, upload, key, genome, rows, note)
         (new / _ABOUT).write_text(json.dumps(asdict(found)))
         kept = _place(upload, key)
-        shutil.rmtree(kept, ignore_errors=True)  # of a genome whose bases were others
+        if understood(upload, genome) is None:  # there is nothing, or what was read on other bases
+            shutil.rmtree(kept, ignore_errors=True)
         with contextlib.suppress(OSError):  # somebody else read the same file at this moment
             new.rename(kept)
     finally:
