@@ -24,7 +24,7 @@ def window_scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progr
     """
     flat = windows.reshape(-1, windows.shape[-1])
     kept, which = _distinct(flat)
-    size = min(group_size(spec, _multiplications(run, spec)), len(kept))
+    size = min(group_size(spec, _prepared(run, spec)[0]), len(kept))
     found = _by_component(run, spec, Scalars(size), (_grouped(flat[kept], size),), progress)
     return _by_member(found, spec)[which].reshape(*windows.shape[:-1], spec.n_members, len(spec.tracks))
 
@@ -32,32 +32,58 @@ def window_scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progr
 def allele_scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None = None) -> Float:
     """The usual scalars of windows uint8 (n, 2, placements, window): float32 (n, 2, placements, members, tracks)."""
     differing = (windows[:, 0] != windows[:, 1]).sum(axis=2)  # (n, placements)
-    single = (differing == 1).all(axis=1)
+    multiplications, carried, shared = _prepared(run, spec)
+    single = (differing == 1).all(axis=1) & bool(carried)
     found = np.empty((*windows.shape[:3], spec.n_members, len(spec.tracks)), dtype=np.float32)
     share = float(single.mean())
     if single.any():
         part = None if progress is None else lambda done: progress(share * done)
-        found[single] = _substituted(run, spec, windows[single], part)
+        function = _together if shared else _apart
+        found[single] = function(run, spec, windows[single], multiplications, part)
     if not single.all():
         rest = None if progress is None else lambda done: progress(share + (1 - share) * done)
         found[~single] = window_scalars(run, spec, windows[~single], rest)
     return found
 
 
-def _substituted(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None) -> Float:
-    """The same where one letter differs: a stretch is read once for all letters that are put into it."""
-    offsets = tuple(start - placed_starts(0, 1, spec)[0] for start in placed_starts(0, 1, spec))
-    before = np.empty((len(windows), offsets[-1] + spec.input_length), dtype=np.uint8)
+def _together(run: Runner, spec: ModelSpec, windows: Codes, multiplications: float, progress: Progress | None) -> Float:
+    """``allele_scalars`` where one letter differs: all windows around a change as one stretch."""
+    starts = placed_starts(0, 1, spec)
+    offsets = tuple(start - starts[0] for start in starts)
+    stretches = np.empty((len(windows), 2, offsets[-1] + spec.input_length), dtype=np.uint8)
     for at, offset in enumerate(offsets):
-        before[:, offset : offset + spec.input_length] = windows[:, 0, at]
-    places = (windows[:, 0, 0] != windows[:, 1, 0]).argmax(axis=1)  # in the first window, and so in the stretch
-    letters = windows[np.arange(len(windows)), 1, 0, places]
+        stretches[..., offset : offset + spec.input_length] = windows[:, :, at]
+    return _substituted(run, spec, stretches, offsets, multiplications, progress)
+
+
+def _apart(run: Runner, spec: ModelSpec, windows: Codes, multiplications: float, progress: Progress | None) -> Float:
+    """``allele_scalars`` where one letter differs: each window by itself."""
+    flat = windows.swapaxes(1, 2).reshape(-1, 2, spec.input_length)  # (n x placements, 2, window)
+    found = _substituted(run, spec, flat, (0,), multiplications, progress)
+    return found.reshape(len(windows), spec.placements, 2, spec.n_members, len(spec.tracks)).swapaxes(1, 2)
+
+
+def _substituted(
+    run: Runner,
+    spec: ModelSpec,
+    stretches: Codes,
+    offsets: tuple[int, ...],
+    multiplications: float,
+    progress: Progress | None,
+) -> Float:
+    """Scalars (n, 2, offsets, members, tracks) of windows along stretches (n, 2, length) whose alleles differ by one letter.
+
+    A stretch is read once for all letters that are put into it.
+    """
+    before = np.ascontiguousarray(stretches[:, 0])
+    places = (before != stretches[:, 1]).argmax(axis=1)
+    letters = stretches[np.arange(len(stretches)), 1, places]
     owners, which = _distinct(np.column_stack([before, places.astype("<u4").view(np.uint8).reshape(-1, 4)]))
     asked = np.zeros((len(owners), 4), dtype=bool)  # letters put into each stretch
     asked[which, letters] = True
-    shape = (len(owners), spec.placements, 5, spec.n_members, len(spec.tracks))  # as it is, then with A, C, G, T
+    shape = (len(owners), len(offsets), 5, spec.n_members, len(spec.tracks))  # as it is, then with A, C, G, T
     found = np.empty(shape, dtype=np.float32)
-    done, multiplications = 0, _multiplications(run, spec)
+    done = 0
     for changes, place in sorted({(1 if n == 1 else 3, p) for n, p in zip(asked.sum(1), places[owners], strict=True)}):
         chosen = np.flatnonzero(((asked.sum(axis=1) == 1) == (changes == 1)) & (places[owners] == place))
         put = np.argsort(~asked[chosen], axis=1, kind="stable")[:, :changes].astype(np.uint8)
@@ -75,9 +101,10 @@ def _substituted(run: Runner, spec: ModelSpec, windows: Codes, progress: Progres
     return np.stack([found[which, :, 0], found[which, :, 1 + letters.astype(np.int64)]], axis=1)
 
 
-def _multiplications(run: Runner, spec: ModelSpec) -> float:
-    """Of one window for one component; the model is made ready at first use."""
-    return float(run(Prepared(), (np.zeros((1, spec.input_length), dtype=np.uint8),))[0][0, 0])
+def _prepared(run: Runner, spec: ModelSpec) -> tuple[float, float, float]:
+    """See ``models.alleles.Prepared``; the model is made ready at first use."""
+    numbers = run(Prepared(), (np.zeros((1, spec.input_length), dtype=np.uint8),))[0][0]
+    return float(numbers[0]), float(numbers[1]), float(numbers[2])
 
 
 def how(run: Runner, spec: ModelSpec) -> str:

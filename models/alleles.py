@@ -22,6 +22,7 @@ from models.difference_trace import Untraceable
 
 TOLERANCE = 1e-5  # of a track's standard deviation plus the size of the scalar
 WORTH = 0.8  # share of a full pass's arithmetic below which a change is carried as the stretch that it reaches
+SHARED = 0.2  # share of a pass from which windows along a stretch are read together
 _LETTERS = 25_600  # of one group: what is worked on stays in the processor's cache
 _LARGEST = 256  # windows side by side
 _MULTIPLICATIONS = 2e9  # of one group: some tenths of a second, for others wait meanwhile
@@ -30,7 +31,11 @@ _TEXT_BYTES = 200
 
 @dataclass(frozen=True)
 class Prepared:
-    """Makes ready, once per model: any rows -> float64 (n, 1), multiplications of one window, and uint8 (n, 200), the words."""
+    """Makes ready, once per model: any rows -> float64 (n, 3) and uint8 (n, 200), how it is done in words.
+
+    The numbers: multiplications of one window for one component; 1 if a changed letter is carried as the stretch that it
+    reaches (``Substituted``), else 0; 1 if windows along one stretch share much of their work, else 0.
+    """
 
     passes: int = 100
     gradient: bool = False
@@ -38,7 +43,8 @@ class Prepared:
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
         ways, count = ways_for(model), len(rows[0])
         words = torch.tensor(list(ways.how.encode()[:_TEXT_BYTES].ljust(_TEXT_BYTES, b"\0")), dtype=torch.uint8)
-        return torch.full((count, 1), ways.multiplications, dtype=torch.float64), words.expand(count, -1)
+        numbers = torch.tensor([ways.multiplications, ways.carried, ways.shared], dtype=torch.float64)
+        return numbers.expand(count, -1), words.expand(count, -1)
 
 
 def group_size(spec: ModelSpec, multiplications: float, windows: int = 1) -> int:
@@ -68,7 +74,7 @@ class Scalars:
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
         asked = zip(rows[0], rows[1].tolist(), strict=True)
-        return (torch.stack([_in_full(model, component, codes, len(codes)) for codes, component in asked]),)
+        return (torch.stack([_in_full(model, component, one_hot(codes)) for codes, component in asked]),)
 
 
 @dataclass(frozen=True)
@@ -90,34 +96,19 @@ class Substituted:
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
         ways, found = ways_for(model), []
-        for codes, letters, place, component in zip(rows[0], rows[1], rows[2].tolist(), rows[3].tolist(), strict=True):
-            if ways.carried:
-                x, columns = (
-                    one_hot(codes),
-                    one_hot(letters).transpose(1, 2)[..., None],
-                )  # columns (size, changes, 4, 1)
-                found.append(ways.cones[component].both(x, self.offsets, place, columns))
-            else:
-                windows = _changed_windows(model.spec, self.offsets, codes, letters, place)
-                found.append(_in_full(model, component, windows, min(_LARGEST, 8 * len(codes))))
+        if not ways.carried:
+            raise ValueError(f"{model.spec.model_id} carries no changes: {ways.how}")
+        asked = zip(rows[0], rows[1], rows[2].tolist(), rows[3].tolist(), strict=True)
+        for codes, letters, place, component in asked:
+            columns = one_hot(letters).transpose(1, 2)[..., None]  # (size, changes, 4, 1)
+            found.append(ways.cones[component].both(one_hot(codes), self.offsets, place, columns))
         return (torch.stack(found),)
 
 
-def _changed_windows(spec: ModelSpec, offsets: tuple[int, ...], codes: Tensor, letters: Tensor, place: int) -> Tensor:
-    """All windows as letters' codes: (size, windows, 1 + changes, window)."""
-    changed = codes[:, None].repeat(1, 1 + letters.shape[1], 1)
-    changed[:, 1:, place] = letters
-    return torch.stack([changed[..., first : first + spec.input_length] for first in offsets], 1)
-
-
-def _in_full(model: Model, component: int, codes: Tensor, at_once: int) -> Tensor:
-    """Full passes: (..., window) -> (..., tracks)."""
-    ways, parts = ways_for(model), [one_hot(part) for part in codes.flatten(0, -2).split(at_once)]
-    if ways.cones:
-        found = [ways.cones[component].whole(x) for x in parts]
-    else:
-        found = [scalars(model, model.components[component], x) for x in parts]
-    return torch.cat(found).unflatten(0, codes.shape[:-1])
+def _in_full(model: Model, component: int, x: Tensor) -> Tensor:
+    """Full passes: (n, 4, window) -> (n, tracks)."""
+    ways = ways_for(model)
+    return ways.cones[component].whole(x) if ways.cones else scalars(model, model.components[component], x)
 
 
 @dataclass
@@ -127,12 +118,14 @@ class Ways:
     Attributes:
         cones: one per component, or none when its steps cannot be written down: then the model itself is asked.
         carried: whether a change is carried as the stretch that it reaches.
+        shared: whether windows along one stretch share much of their work.
         multiplications: about, of one window for one component.
         how: one sentence for people.
     """
 
     cones: tuple[Cone, ...] = ()
     carried: bool = False
+    shared: bool = False
     multiplications: float = _LETTERS * _LARGEST  # where they cannot be counted
     how: str = ""
 
@@ -164,10 +157,14 @@ def _found(model: Model) -> Ways:
         return Ways(how=f"Full passes, because its steps could not be followed ({type(error).__name__}).")
     if wrong:
         return Ways(how=f"Full passes; carrying changes was dropped, because {wrong}.")
-    share = float(work[1] / work[0])
+    share, common = float(work[1] / work[0]), float(work[2] / work[0])
     if share > WORTH:
-        return Ways(cones, False, float(work[0]), "Full passes: a change reaches nearly everything in this network.")
-    return Ways(cones, True, float(work[0]), f"REF in a full pass, ALT only where it reaches: {share:.0%} of a pass.")
+        how = "Full passes: a change reaches nearly everything in this network."
+        return Ways(cones, multiplications=float(work[0]), how=how)
+    how = f"REF in a full pass, ALT only where it reaches: {share:.0%} of a pass."
+    if common >= SHARED:
+        how += f" Windows around one change share {common:.0%} of their work."
+    return Ways(cones, True, common >= SHARED, float(work[0]), how)
 
 
 def check(cones: tuple[Cone, ...], model: Model, x: Tensor) -> str:

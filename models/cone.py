@@ -116,11 +116,11 @@ class Cone:
         return walk
 
     @torch.no_grad()
-    def work(self, x: Tensor, place: int) -> tuple[int, int]:
-        """Multiplications of windows (n, 4, window), and of those that a letter at a place takes part in: about."""
+    def work(self, x: Tensor, place: int) -> tuple[int, int, int]:
+        """Multiplications of windows (n, 4, window), those that a letter takes part in, and those in shared steps: about."""
         wide = self._wide(x, place, x[:, None, :, place : place + 1])
         walk = self._walk(wide, 0, 0)
-        return max(wide.work[0] + walk.work[0], 1), wide.work[1] + walk.work[1]
+        return max(wide.work[0] + walk.work[0], 1), wide.work[1] + walk.work[1], wide.work[0]
 
 
 class Walk:
