@@ -18,7 +18,7 @@ from genome.errors import UserError
 from genome.locus import Variant
 from genome.resolve import checked_variant
 from interpret.alleles import Profiles, Sweep, around, profiles, sweep
-from interpret.background import Rank
+from interpret.background import TINY, Rank
 from interpret.checks import Check
 from interpret.effects import Effect, effect
 from interpret.haplotype import Haplotype, haplotype
@@ -148,7 +148,8 @@ def variant_answer(question: VariantQuestion, asker: Asker, *, thorough: bool = 
     elements = (elements_over(ref, view.edits), elements_over(alt, view.edits))
     changed = motifs_changed(view, spec, ref, alt, elements, asker)
     row = pair_checks(found, index, spec.tracks[index].sd, spec.n_members, (ref.checks, alt.checks))
-    motif = motif_words(elements, changed)
+    tiny = abs(float(found.delta[index])) < TINY * spec.tracks[index].sd
+    motif = "" if tiny else motif_words(elements, changed)
     name = {at: told for told, one in tracks_shown(spec) for at in spec.strand_pair(one)}[index]
     said = pair_sentence(words_of(view.edits), spec, found, index, row, motif, name=name)
     return VariantAnswer(

@@ -17,7 +17,7 @@ from app.view import View
 from genome.locus import Variant
 from interpret.alleles import around
 from interpret.jaspar import Motif
-from interpret.motif_change import MotifChange, motif_changes
+from interpret.motif_change import MotifChange, kin, motif_changes
 from interpret.motifs import MotifCall
 from interpret.wording import power
 from models.core import ModelSpec
@@ -94,17 +94,16 @@ def elements_over(found: Answer, edits: tuple[Variant, ...]) -> tuple[Element, .
 
 def motif_words(elements: tuple[tuple[Element, ...], tuple[Element, ...]], changed: tuple[MotifChange, ...]) -> str:
     """One sentence on what is made or broken: by the letters where they say so, else by letters alone with support."""
-    names = [{element.name: element for element in side} for side in elements]
     for side, other, verb in ((0, 1, "breaks"), (1, 0, "makes")):
-        lost = [element for name, element in names[side].items() if name not in names[other]]
+        lost = [element for element in elements[side] if _kin_of(element, elements[other]) is None]
         if lost:
-            return f"It {verb} an element of the contributions that resembles {lost[0].name} (q = {power(lost[0].q_value, 1)})."
-    both = [(element, names[1][name]) for name, element in names[0].items() if name in names[1]]
-    moved = [pair for pair in both if _share(*pair) >= LEAST_SHARE]
-    if moved:
-        ref, alt = moved[0]
-        verb = "weakens" if abs(alt.contribution) < abs(ref.contribution) else "strengthens"
-        return f"It {verb} an element of the contributions that resembles {ref.name}."
+            chance = power(lost[0].q_value, 1)
+            return f"It {verb} an element of the contributions that resembles {lost[0].name} (q = {chance})."
+    for ref in elements[0]:
+        alt = _kin_of(ref, elements[1])
+        if alt is not None and _share(ref, alt) >= LEAST_SHARE:
+            verb = "weakens" if abs(alt.contribution) < abs(ref.contribution) else "strengthens"
+            return f"It {verb} an element of the contributions that resembles {ref.name}."
     backed = [change for change in changed if change.support in ("strong", "weak")]
     if backed:
         verbs = {"broken": "breaks", "made": "makes", "weakened": "weakens", "strengthened": "strengthens"}
@@ -112,6 +111,11 @@ def motif_words(elements: tuple[tuple[Element, ...], tuple[Element, ...]], chang
             f"It {verbs[backed[0].kind]} a match to the motif {backed[0].motif.name}, in letters that the model uses."
         )
     return ""
+
+
+def _kin_of(element: Element, others: tuple[Element, ...]) -> Element | None:
+    """The element of the other allele that resembles the same motif or one of its family."""
+    return next((other for other in others if kin(element.motif) & kin(other.motif)), None)
 
 
 def _share(ref: Element, alt: Element) -> float:

@@ -118,8 +118,11 @@ def as_csv(found: VariantAnswer) -> str:
     return out.getvalue()
 
 
-def as_json(found: VariantAnswer) -> str:
-    """The table, the checks, the motifs and the sentence with their provenance. Positions in text are 1-based."""
+def as_json(found: VariantAnswer, haplotype: Haplotype | None = None) -> str:
+    """The table, the checks, the motifs and the sentence with their provenance; of several variants also each alone.
+
+    Positions in text are 1-based.
+    """
     record = facts(found) | {
         "columns": table(found.rows),
         "checks": [
@@ -146,6 +149,11 @@ def as_json(found: VariantAnswer) -> str:
             "ALT": _lists(found.sweep.after),
         },
     }
+    if haplotype is not None:
+        record |= {
+            "together": {row.name: together(haplotype, row.index) for row in found.rows},
+            "warning": haplotype.warning,
+        }
     return json.dumps(record, indent=1, allow_nan=False)
 
 

@@ -152,11 +152,11 @@ def motif_changes(
     scans = [_over(stretch, known, None if motifs is None else known) for stretch in both]
     found: list[MotifChange] = []
     for motif in named:
-        if not any(_kin(motif) & _kin(told.motif) for told in found):
+        if not any(kin(motif) & kin(told.motif) for told in found):
             found += _judged(motif, both, scans, sd, named=True)
     for scanned in scans:
         for place in grouped(scanned):
-            told = any(_kin(place.hit.motif) & _kin(one.motif) for one in found)
+            told = any(kin(place.hit.motif) & kin(one.motif) for one in found)
             if place.q_value <= Q_LIMIT and not told:
                 others = tuple(dict.fromkeys(other.motif.name for other in place.others))
                 found += _judged(place.hit.motif, both, scans, sd, others=others)
@@ -231,5 +231,6 @@ def _score(site: Site | None) -> float:
     return 0.0 if site is None else site.score
 
 
-def _kin(motif: Motif) -> set[str]:
+def kin(motif: Motif) -> set[str]:
+    """What tells that two motifs are relatives: their families, or the name of one that has none."""
     return set(motif.families) or {motif.name}

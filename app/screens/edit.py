@@ -133,21 +133,21 @@ def _list(found: Answer, asker: Asker) -> None:
 
 
 def _row(found: Answer, edit: Variant, asker: Asker) -> None:
-    words, more, undo = st.columns([0.64, 0.22, 0.14], vertical_alignment="center")
+    words, undo = st.columns([0.82, 0.18], vertical_alignment="center")
     try:
         with words:
             shown = compute.edit_effect(found.view, (edit,), asker)
             _line(f"{edit.position:,}", _change(edit), shown, found)
             placed, rank = compute.effect_percentile(found.view, edit, asker)
             st.html(f'<div class="cl-note">{html.escape(_ranked(shown, placed, rank, found))}</div>')
+            st.page_link(
+                navigation.variants_page(),
+                label="See as a variant",
+                help="What this change does by itself: both alleles in register, every track, the motif made or broken.",
+                query_params=replace(found.view, edits=(edit,), beside=None).to_query(),
+            )
     except UserError as error:
         words.caption(text(error))
-    more.page_link(
-        navigation.variants_page(),
-        label="As a variant",
-        help="What this one change does by itself: both alleles in register, every track, percentile, motif made or broken.",
-        query_params=replace(found.view, edits=(edit,), beside=None).to_query(),
-    )
     undo.button("Undo", key=f"undo-{edit}", type="tertiary", on_click=_undo, args=(found.view, edit))
 
 

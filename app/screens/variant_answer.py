@@ -49,7 +49,7 @@ def show(found: VariantAnswer, top: Any, strip: Any, asker: Asker, palette: Pale
     if found.question.alone is None:
         variant_together.show(found, asker)
     with st.container(border=True):
-        _table(found)
+        _table(found, asker)
     left, right = st.columns([0.44, 0.56])
     with left.container(border=True):
         _predictions(found)
@@ -138,7 +138,7 @@ def alleles_around() -> int:
     return AROUND
 
 
-def _table(found: VariantAnswer) -> None:
+def _table(found: VariantAnswer, asker: Asker) -> None:
     """One row for each track, the percentile with its null, and the files."""
     st.markdown("**Every track**")
     digits = digits_for(min(track.sd for track in found.spec.tracks)) + 1
@@ -167,17 +167,24 @@ def _table(found: VariantAnswer) -> None:
             1_200,
         )
     )
-    _files(found)
+    _files(found, asker)
 
 
-def _files(found: VariantAnswer) -> None:
+def _files(found: VariantAnswer, asker: Asker) -> None:
+    """The numbers and the picture to take away; each is made when it is asked for."""
     first = found.question.variants[0]
     stem = f"cislens_variant_{first.chrom}_{first.position}_{found.spec.name}"
+
+    def everything() -> str:
+        alone = found.question.alone is not None
+        return variant_record.as_json(found, None if alone else compute_variant.haplotype_of(found.question, asker))
+
+    made = {"csv": ("Table", lambda: variant_record.as_csv(found)), "json": ("Everything", everything)}
     with st.container(horizontal=True):
-        for ending, make in (("csv", variant_record.as_csv), ("json", variant_record.as_json)):
+        for ending, (label, make) in made.items():
             st.download_button(
-                f"Table (.{ending})" if ending == "csv" else f"Everything (.{ending})",
-                lambda make=make: make(found),
+                f"{label} (.{ending})",
+                make,
                 f"{stem}.{ending}",
                 key=f"variant-file-{ending}",
                 on_click="ignore",

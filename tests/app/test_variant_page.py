@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -13,7 +14,8 @@ from app.examples import variant_examples
 from app.variant_question import asked_of, from_query
 from app.view import View
 from genome.errors import UserError
-from genome.locus import Locus, Variant
+from genome.fasta import LocalGenome
+from genome.locus import Locus, Variant, parse_variant
 from genome.resolve import resolve
 from models import registry
 
@@ -81,6 +83,20 @@ def test_the_examples_of_the_sandbox_break_what_is_planted_there(text: str) -> N
     assert found.rows[0] is found.row
     assert "CTCF" in {change.motif.name for change in found.motifs if change.bits < -1}
     assert "CTCF" in " ".join(found.said)
+
+
+def test_the_examples_of_the_real_genomes_are_the_same_place_in_both() -> None:
+    """hg38 lies 12,477 bp further on there; its bases are those of hg19."""
+    for one, other in zip(variant_examples("hg19"), variant_examples("hg38"), strict=True):
+        first, second = parse_variant(one.typed), parse_variant(other.typed)
+        assert (second.position - first.position, second.ref, second.alt) == (12_477, first.ref, first.alt)
+
+
+@pytest.mark.data
+def test_the_examples_of_hg19_fit_its_bases(data: Path) -> None:
+    genome = LocalGenome(data / "genomes/hg19_demo.fa.gz", name="hg19", build="GRCh37")
+    for example in variant_examples("hg19"):
+        assert resolve(example.typed, genome, None).edits
 
 
 def test_a_link_opens_the_answer_with_everything_named(page: AppTest) -> None:
@@ -282,6 +298,18 @@ def test_files_hold_what_is_needed_to_ask_again() -> None:
     rows = [line for line in text.splitlines() if not line.startswith("#")]
     assert rows[0].startswith("track,REF,ALT,effect")
     assert len(rows) == 3
+
+
+def test_the_file_of_a_haplotype_holds_each_variant_alone_and_the_difference() -> None:
+    asked = question(SNV, "sb1:58,440 A>T")
+    found = compute_variant.variant_answer(asked, Asker())
+    haplotype = compute_variant.haplotype_of(found.question, Asker())
+    record = json.loads(variant_record.as_json(found, haplotype))
+    part = record["together"]["CTCF binding"]
+    assert part["what"][0] == "sb1:58,432 G>C alone"
+    assert part["effect"][3] == pytest.approx(found.row.delta, rel=1e-4)
+    assert part["effect"][4] == pytest.approx(part["effect"][3] - part["effect"][2], abs=1e-3)
+    assert "2023" in record["warning"]
 
 
 def test_rows_are_sorted_by_size_and_both_strands_of_a_profile_stand_once() -> None:
