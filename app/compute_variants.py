@@ -150,7 +150,7 @@ def seconds(spec: ModelSpec, known: Understood, asker: Asker) -> float:
 def expected(spec: ModelSpec, known: Understood, took: float) -> str:
     """What it takes, one sentence."""
     windows = "a window" if spec.placements == 1 else f"{spec.placements} windows"
-    return f"{known.ok:,} alleles, REF and ALT in {windows} each: about {duration(took)} on this server at most."
+    return f"{known.ok:,} alleles, REF and ALT in {windows} each: about {duration(took)} while nothing else runs here."
 
 
 def at_once(spec: ModelSpec, known: Understood, asker: Asker) -> Batch:

@@ -39,10 +39,16 @@ LOCUS = Locus("bench", 1_000, 3_000)
 
 def main() -> None:
     """Measures every row and writes the file."""
-    from benchmarks import attributions, fast_mutagenesis, motif_scan, screen_figures  # they use ``side_by_side``
+    from benchmarks import (
+        attributions,
+        fast_mutagenesis,
+        motif_scan,
+        screen_figures,
+        variants,
+    )  # they use ``side_by_side``
 
     rows = [prediction_and_letters(), letters_beside_captum(), *batch_choice(), motif_names()]
-    for part in (fast_mutagenesis, attributions, motif_scan, screen_figures):
+    for part in (fast_mutagenesis, attributions, motif_scan, screen_figures, variants):
         rows += part.rows()
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,10 +66,19 @@ def described(order: Order, state: State | None, share: float) -> Job:
     error = ""
     if status == "failed":
         error = _sentence(state.fault if state else None)
-    times = [p.stat().st_mtime for p in partial]
+    times = _times(partial)
     updated = max([order.created, *times, *([state.updated] if state else [])])
     said = _said(order, status, times, share)
     return Job(order, status, progress, said, updated, error, partial, result)
+
+
+def _times(paths: tuple[Path, ...]) -> list[float]:
+    """When files were written; one that was brought together with the others at this moment has no time."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            found.append(path.stat().st_mtime)
+    return found
 
 
 def _status(state: State | None, result: Path | None) -> Status:

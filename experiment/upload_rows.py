@@ -93,7 +93,8 @@ def keep(
         found = _written(new, upload, key, genome, rows, note)
         (new / _ABOUT).write_text(json.dumps(asdict(found)))
         kept = _place(upload, key)
-        shutil.rmtree(kept, ignore_errors=True)  # of a genome whose bases were others
+        if understood(upload, genome) is None:  # there is nothing, or what was read on other bases
+            shutil.rmtree(kept, ignore_errors=True)
         with contextlib.suppress(OSError):  # somebody else read the same file at this moment
             new.rename(kept)
     finally:
@@ -116,6 +117,12 @@ def understood(upload: str, genome: Genome) -> Understood | None:
 def is_read(upload: str) -> bool:
     """Whether the variants of an upload were understood on any genome."""
     return any(uploads.place(upload).glob(f"rows-*/{_ABOUT}"))
+
+
+def last_genome(upload: str) -> str:
+    """The genome that the variants of an upload were read on last; empty when they never were."""
+    found = sorted(uploads.place(upload).glob(f"rows-*/{_ABOUT}"), key=lambda path: path.stat().st_mtime)
+    return str(json.loads(found[-1].read_text())["genome"]) if found else ""
 
 
 def key_of(genome: Genome) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
+from interpret.effects import placed_starts
 from interpret.variant_windows import Codes
-from models.alleles import Scalars, Substituted, group_size
+from models.alleles import Prepared, Scalars, Substituted, group_size
 from models.core import ModelSpec
-from models.engine import Progress, Runner
-from models.predict import by_member
+from models.engine import Function, Progress, Runner
 
 Float = npt.NDArray[np.float32]
 Whole = npt.NDArray[np.int64]
@@ -22,54 +24,103 @@ def window_scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progr
     """
     flat = windows.reshape(-1, windows.shape[-1])
     kept, which = _distinct(flat)
-    size = min(group_size(spec), len(kept))
-    (found,) = run(Scalars(size), (_grouped(flat[kept], size),), progress)
+    size = min(group_size(spec, _prepared(run, spec)[0]), len(kept))
+    found = _by_component(run, spec, Scalars(size), (_grouped(flat[kept], size),), progress)
     return _by_member(found, spec)[which].reshape(*windows.shape[:-1], spec.n_members, len(spec.tracks))
 
 
 def allele_scalars(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None = None) -> Float:
     """The usual scalars of windows uint8 (n, 2, placements, window): float32 (n, 2, placements, members, tracks)."""
     differing = (windows[:, 0] != windows[:, 1]).sum(axis=2)  # (n, placements)
-    single = (differing == 1).all(axis=1)
+    multiplications, carried, shared = _prepared(run, spec)
+    single = (differing == 1).all(axis=1) & bool(carried)
     found = np.empty((*windows.shape[:3], spec.n_members, len(spec.tracks)), dtype=np.float32)
     share = float(single.mean())
     if single.any():
         part = None if progress is None else lambda done: progress(share * done)
-        found[single] = _substituted(run, spec, windows[single], part)
+        function = _together if shared else _apart
+        found[single] = function(run, spec, windows[single], multiplications, part)
     if not single.all():
         rest = None if progress is None else lambda done: progress(share + (1 - share) * done)
         found[~single] = window_scalars(run, spec, windows[~single], rest)
     return found
 
 
-def _substituted(run: Runner, spec: ModelSpec, windows: Codes, progress: Progress | None) -> Float:
-    """The same where one letter differs: a reference window is read once for all letters that are put into it."""
-    before, after = (windows[:, allele].reshape(-1, windows.shape[-1]) for allele in (0, 1))
-    places = (before != after).argmax(axis=1)
-    letters = after[np.arange(len(after)), places]
+def _together(run: Runner, spec: ModelSpec, windows: Codes, multiplications: float, progress: Progress | None) -> Float:
+    """``allele_scalars`` where one letter differs: all windows around a change as one stretch."""
+    starts = placed_starts(0, 1, spec)
+    offsets = tuple(start - starts[0] for start in starts)
+    stretches = np.empty((len(windows), 2, offsets[-1] + spec.input_length), dtype=np.uint8)
+    for at, offset in enumerate(offsets):
+        stretches[..., offset : offset + spec.input_length] = windows[:, :, at]
+    return _substituted(run, spec, stretches, offsets, multiplications, progress)
+
+
+def _apart(run: Runner, spec: ModelSpec, windows: Codes, multiplications: float, progress: Progress | None) -> Float:
+    """``allele_scalars`` where one letter differs: each window by itself."""
+    flat = windows.swapaxes(1, 2).reshape(-1, 2, spec.input_length)  # (n x placements, 2, window)
+    found = _substituted(run, spec, flat, (0,), multiplications, progress)
+    return found.reshape(len(windows), spec.placements, 2, spec.n_members, len(spec.tracks)).swapaxes(1, 2)
+
+
+def _substituted(
+    run: Runner,
+    spec: ModelSpec,
+    stretches: Codes,
+    offsets: tuple[int, ...],
+    multiplications: float,
+    progress: Progress | None,
+) -> Float:
+    """Scalars (n, 2, offsets, members, tracks) of windows along stretches (n, 2, length) whose alleles differ by one letter.
+
+    A stretch is read once for all letters that are put into it.
+    """
+    before = np.ascontiguousarray(stretches[:, 0])
+    places = (before != stretches[:, 1]).argmax(axis=1)
+    letters = stretches[np.arange(len(stretches)), 1, places]
     owners, which = _distinct(np.column_stack([before, places.astype("<u4").view(np.uint8).reshape(-1, 4)]))
-    asked = np.zeros((len(owners), 4), dtype=bool)  # letters put into each window
+    asked = np.zeros((len(owners), 4), dtype=bool)  # letters put into each stretch
     asked[which, letters] = True
-    found = np.empty((len(owners), 5, spec.n_members, len(spec.tracks)), dtype=np.float32)  # itself, then A, C, G, T
-    done, total = 0, len(owners)
-    for changes in (1, 3):
-        few = (asked.sum(axis=1) == 1) == (changes == 1)
-        for place in np.unique(places[owners][few]).tolist():
-            chosen = np.flatnonzero(few & (places[owners] == place))
-            put = np.argsort(~asked[chosen], axis=1, kind="stable")[:, :changes].astype(np.uint8)
-            size = min(max(1, group_size(spec) // (1 if changes == 1 else 2)), len(chosen))
-            rows = (_grouped(before[owners[chosen]], size), _grouped(put, size))
-            start, share = done / total, len(chosen) / total
-            part = None if progress is None else _part(progress, start, share)
-            function = Substituted(size * (1 + changes))
-            (answers,) = run(function, (*rows, np.full(len(rows[0]), place, dtype=np.int64)), part)
-            values = _by_member(answers, spec)[: len(chosen)]  # (chosen, 1 + changes, members, tracks)
-            found[chosen, 0] = values[:, 0]
-            found[chosen[:, None], 1 + put.astype(np.int64)] = values[:, 1:]
-            done += len(chosen)
-    both = np.stack([found[which, 0], found[which, 1 + letters.astype(np.int64)]])  # (2, windows, members, tracks)
-    shape = (2, len(windows), windows.shape[2], spec.n_members, len(spec.tracks))
-    return both.reshape(shape).swapaxes(0, 1)
+    shape = (len(owners), len(offsets), 5, spec.n_members, len(spec.tracks))  # as it is, then with A, C, G, T
+    found = np.empty(shape, dtype=np.float32)
+    done = 0
+    for changes, place in sorted({(1 if n == 1 else 3, p) for n, p in zip(asked.sum(1), places[owners], strict=True)}):
+        chosen = np.flatnonzero(((asked.sum(axis=1) == 1) == (changes == 1)) & (places[owners] == place))
+        put = np.argsort(~asked[chosen], axis=1, kind="stable")[:, :changes].astype(np.uint8)
+        windows_each = len(offsets) * (1 + changes)
+        size = min(group_size(spec, multiplications, windows_each), len(chosen))
+        rows = (_grouped(before[owners[chosen]], size), _grouped(put, size))
+        part = None if progress is None else _part(progress, done / len(owners), len(chosen) / len(owners))
+        function = Substituted(offsets, max(1, size * windows_each // (spec.n_members * len(spec.strands))))
+        answers = _by_component(run, spec, function, (*rows, np.full(len(rows[0]), place, dtype=np.int64)), part)
+        values = _by_member(answers, spec)[: len(chosen)]  # (chosen, placements, 1 + changes, members, tracks)
+        found[chosen, :, 0] = values[:, :, 0]
+        for at in range(changes):
+            found[chosen, :, 1 + put[:, at].astype(np.int64)] = values[:, :, 1 + at]
+        done += len(chosen)
+    return np.stack([found[which, :, 0], found[which, :, 1 + letters.astype(np.int64)]], axis=1)
+
+
+def _prepared(run: Runner, spec: ModelSpec) -> tuple[float, float, float]:
+    """See ``models.alleles.Prepared``; the model is made ready at first use."""
+    numbers = run(Prepared(), (np.zeros((1, spec.input_length), dtype=np.uint8),))[0][0]
+    return float(numbers[0]), float(numbers[1]), float(numbers[2])
+
+
+def how(run: Runner, spec: ModelSpec) -> str:
+    """One sentence for people on how the alleles of a model are computed."""
+    words = run(Prepared(), (np.zeros((1, spec.input_length), dtype=np.uint8),))[1][0]
+    return bytes(words).rstrip(b"\0").decode(errors="ignore")
+
+
+def _by_component(
+    run: Runner, spec: ModelSpec, function: Function, rows: tuple[npt.NDArray[Any], ...], progress: Progress | None
+) -> Float:
+    """A function's answer (groups, ...) for every component: (components, groups, ...)."""
+    components, groups = spec.n_members * len(spec.strands), len(rows[0])
+    asked = [np.concatenate([part] * components) for part in rows]
+    (found,) = run(function, (*asked, np.repeat(np.arange(components), groups)), progress)
+    return found.reshape(components, groups, *found.shape[1:])
 
 
 def _part(progress: Progress, start: float, share: float) -> Progress:
@@ -91,7 +142,6 @@ def _grouped(rows: Codes, size: int) -> Codes:
 
 
 def _by_member(answers: Float, spec: ModelSpec) -> Float:
-    """(groups, size, ..., components, tracks) -> (groups * size, ..., members, tracks): the mean over the strands asked."""
-    flat = answers.reshape(-1, *answers.shape[-2:])
-    members = by_member(flat, spec)
-    return members.reshape(answers.shape[0] * answers.shape[1], *answers.shape[2:-2], *members.shape[1:])
+    """(components, groups, size, ..., tracks) -> (groups * size, ..., members, tracks): the mean over the strands asked."""
+    shape = (spec.n_members, len(spec.strands), answers.shape[1] * answers.shape[2], *answers.shape[3:])
+    return np.ascontiguousarray(np.moveaxis(answers.reshape(shape).mean(axis=1), 0, -2))

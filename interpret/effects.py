@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -121,10 +122,16 @@ def effect_of(
 
 def placed_starts(first: int, last: int, spec: ModelSpec) -> list[int]:
     """First bases of the windows around a change from ``first`` to ``last`` (0-based half-open), left to right."""
-    centred, quarter = (first + last) // 2 - spec.input_length // 2, spec.input_length // 4
-    if spec.placements == 1:
-        return [centred]
-    return [centred + int(offset) for offset in np.linspace(-quarter, quarter, spec.placements).round()]
+    centred = (first + last) // 2 - spec.input_length // 2
+    return [centred + offset for offset in _offsets(spec.input_length // 4, spec.placements)]
+
+
+@lru_cache
+def _offsets(quarter: int, placements: int) -> tuple[int, ...]:
+    """How far each window lies right of the centred one, in bp."""
+    if placements == 1:
+        return (0,)
+    return tuple(int(offset) for offset in np.linspace(-quarter, quarter, placements).round())
 
 
 def placement_rule(spec: ModelSpec, changed: str = "the change") -> str:

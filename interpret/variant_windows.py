@@ -53,7 +53,7 @@ def allele_windows(row: VariantRow, spec: ModelSpec, genome: Genome) -> Codes | 
     if not np.array_equal(codes[at : at + len(ref)], codes_of(ref)):
         return row.refused("REF mismatch", f"{genome.name} has other bases than {ref[:40]} there.")
     changed = np.concatenate([codes[:at], codes_of(alt).astype(np.uint8), codes[at + len(ref) :]])
-    both = np.stack([cut(allele, starts - origin, window) for allele in (codes, changed)])
+    both = np.stack([cut(allele, starts - origin, window) for allele in (codes, changed)])  # both start at one base
     unknown = share_unknown(both)
     if unknown > MAX_N:
         return row.refused("N", f"{unknown:.0%} of the bases in its windows are unknown (N), more than {MAX_N:.0%}.")
@@ -62,10 +62,9 @@ def allele_windows(row: VariantRow, spec: ModelSpec, genome: Genome) -> Codes | 
 
 def share_unknown(windows: Codes) -> float:
     """The largest share of N over the windows of an allele: uint8 (alleles, placements, window)."""
-    return float((windows == _N).mean(axis=(1, 2)).max())
+    return max(np.count_nonzero(allele == _N) / allele.size for allele in windows)
 
 
 def cut(codes: Codes, starts: npt.NDArray[np.int64], window: int) -> Codes:
     """Windows at the given first bases, uint8 (starts, window)."""
-    view: Codes = np.lib.stride_tricks.sliding_window_view(codes, window)
-    return view[starts]
+    return np.stack([codes[start : start + window] for start in starts.tolist()])

@@ -12,6 +12,7 @@ import weakref
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,19 +22,48 @@ from models.difference_trace import Untraceable
 
 TOLERANCE = 1e-5  # of a track's standard deviation plus the size of the scalar
 WORTH = 0.8  # share of a full pass's arithmetic below which a change is carried as the stretch that it reaches
-_LETTERS = 12_800  # of one group: what is worked on stays in the processor's cache
-_LARGEST = 128  # windows of one group
+SHARED = 0.2  # share of a pass from which windows along a stretch are read together
+_LETTERS = 25_600  # of one group: what is worked on stays in the processor's cache
+_LARGEST = 256  # windows side by side
+_MULTIPLICATIONS = 2e9  # of one group: some tenths of a second, for others wait meanwhile
+_TEXT_BYTES = 200
 
 
-def group_size(spec: ModelSpec) -> int:
-    """Windows of one group: a power of two."""
-    fitting = max(1, _LETTERS // spec.input_length)
-    return min(_LARGEST, 1 << (fitting.bit_length() - 1))
+@dataclass(frozen=True)
+class Prepared:
+    """Makes ready, once per model: any rows -> float64 (n, 3) and uint8 (n, 200), how it is done in words.
+
+    The numbers: multiplications of one window for one component; 1 if a changed letter is carried as the stretch that it
+    reaches (``Substituted``), else 0; 1 if windows along one stretch share much of their work, else 0.
+    """
+
+    passes: int = 100
+    gradient: bool = False
+
+    def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
+        ways, count = ways_for(model), len(rows[0])
+        words = torch.tensor(list(ways.how.encode()[:_TEXT_BYTES].ljust(_TEXT_BYTES, b"\0")), dtype=torch.uint8)
+        numbers = torch.tensor([ways.multiplications, ways.carried, ways.shared], dtype=torch.float64)
+        return numbers.expand(count, -1), words.expand(count, -1)
+
+
+def group_size(spec: ModelSpec, multiplications: float, windows: int = 1) -> int:
+    """Stretches of one group, a power of two.
+
+    Args:
+        spec: the model.
+        multiplications: of one window for one component.
+        windows: read of each stretch, changed ones included.
+    """
+    fitting = min(_LARGEST, _LETTERS / spec.input_length, _MULTIPLICATIONS / max(multiplications * windows, 1))
+    return 1 << (max(1, int(fitting)).bit_length() - 1)
 
 
 @dataclass(frozen=True)
 class Scalars:
-    """The usual scalar of every track in windows: uint8 (groups, size, window) -> (groups, size, components, tracks).
+    """The usual scalar of every track in windows, for one component: (groups, size, tracks).
+
+    Rows are uint8 (groups, size, window), and int64 (groups,), which of the model's components.
 
     Attributes:
         passes: windows of a group.
@@ -43,54 +73,42 @@ class Scalars:
     gradient: bool = False
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
-        ways = ways_for(model)
-        found = []
-        for codes in rows[0]:
-            x = one_hot(codes)
-            answers = [
-                ways.cones[at].whole(x) if ways.cones else scalars(model, component, x)
-                for at, component in enumerate(model.components)
-            ]
-            found.append(torch.stack(answers, 1))
-        return (torch.stack(found),)
+        asked = zip(rows[0], rows[1].tolist(), strict=True)
+        return (torch.stack([_in_full(model, component, one_hot(codes)) for codes, component in asked]),)
 
 
 @dataclass(frozen=True)
 class Substituted:
-    """The same of windows and of what they become when the letter at one place is another.
+    """The same of several windows along stretches, as they are and when the letter at one place is another.
 
-    Rows are uint8 (groups, size, window), uint8 (groups, size, changes), the new letters, and int64 (groups,), the place.
-    Returns (groups, size, 1 + changes, components, tracks), the window itself first.
+    Rows are uint8 (groups, size, length), stretches, uint8 (groups, size, changes), the new letters, int64 (groups,),
+    their place in the stretch, and int64 (groups,), which of the model's components. Returns (groups, size, windows,
+    1 + changes, tracks), unchanged first.
 
     Attributes:
+        offsets: where in a stretch its windows begin, 0-based.
         passes: windows of a group, changed ones included.
     """
 
+    offsets: tuple[int, ...]
     passes: int
     gradient: bool = False
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
-        ways = ways_for(model)
-        found = []
-        for codes, letters, place in zip(rows[0], rows[1], rows[2].tolist(), strict=True):
-            answers = [
-                _substituted(model, ways, at, codes, letters, place) for at in range(len(model.components))
-            ]  # of (size, 1 + changes, tracks)
-            found.append(torch.stack(answers, 2))
+        ways, found = ways_for(model), []
+        if not ways.carried:
+            raise ValueError(f"{model.spec.model_id} carries no changes: {ways.how}")
+        asked = zip(rows[0], rows[1], rows[2].tolist(), rows[3].tolist(), strict=True)
+        for codes, letters, place, component in asked:
+            columns = one_hot(letters).transpose(1, 2)[..., None]  # (size, changes, 4, 1)
+            found.append(ways.cones[component].both(one_hot(codes), self.offsets, place, columns))
         return (torch.stack(found),)
 
 
-def _substituted(model: Model, ways: Ways, at: int, codes: Tensor, letters: Tensor, place: int) -> Tensor:
-    x = one_hot(codes)
-    if ways.carried:
-        columns = one_hot(letters).transpose(1, 2)[..., None]  # (size, changes, 4, 1)
-        before, after = ways.cones[at].both(x, place, columns)
-        return torch.cat([before[:, None], after], 1)
-    changed = codes[:, None].repeat(1, 1 + letters.shape[1], 1)
-    changed[:, 1:, place] = letters
-    flat = one_hot(changed.flatten(0, 1))
-    found = ways.cones[at].whole(flat) if ways.cones else scalars(model, model.components[at], flat)
-    return found.unflatten(0, changed.shape[:2])
+def _in_full(model: Model, component: int, x: Tensor) -> Tensor:
+    """Full passes: (n, 4, window) -> (n, tracks)."""
+    ways = ways_for(model)
+    return ways.cones[component].whole(x) if ways.cones else scalars(model, model.components[component], x)
 
 
 @dataclass
@@ -100,13 +118,15 @@ class Ways:
     Attributes:
         cones: one per component, or none when its steps cannot be written down: then the model itself is asked.
         carried: whether a change is carried as the stretch that it reaches.
-        share: its arithmetic, in full passes.
+        shared: whether windows along one stretch share much of their work.
+        multiplications: about, of one window for one component.
         how: one sentence for people.
     """
 
     cones: tuple[Cone, ...] = ()
     carried: bool = False
-    share: float = 1.0
+    shared: bool = False
+    multiplications: float = _LETTERS * _LARGEST  # where they cannot be counted
     how: str = ""
 
 
@@ -132,14 +152,19 @@ def _found(model: Model) -> Ways:
         return Ways(how=f"Full passes, because its steps could not be written down ({type(error).__name__}).")
     try:
         wrong = check(cones, model, x)
-        share = max(cone.share(x[:1], x.shape[2] // 2) for cone in cones)
+        work = np.max([cone.work(x[:1], x.shape[2] // 2) for cone in cones], axis=0)
     except Exception as error:  # noqa: BLE001  as above
         return Ways(how=f"Full passes, because its steps could not be followed ({type(error).__name__}).")
     if wrong:
         return Ways(how=f"Full passes; carrying changes was dropped, because {wrong}.")
+    share, common = float(work[1] / work[0]), float(work[2] / work[0])
     if share > WORTH:
-        return Ways(cones, how="Full passes: a change reaches nearly everything in this network.")
-    return Ways(cones, True, share, f"REF in a full pass, ALT where it reaches: {share:.0%} of a pass.")
+        how = "Full passes: a change reaches nearly everything in this network."
+        return Ways(cones, multiplications=float(work[0]), how=how)
+    how = f"REF in a full pass, ALT only where it reaches: {share:.0%} of a pass."
+    if common >= SHARED:
+        how += f" Windows around one change share {common:.0%} of their work."
+    return Ways(cones, True, common >= SHARED, float(work[0]), how)
 
 
 def check(cones: tuple[Cone, ...], model: Model, x: Tensor) -> str:
@@ -157,9 +182,8 @@ def check(cones: tuple[Cone, ...], model: Model, x: Tensor) -> str:
         changed[:, :, place] = columns[:, 0, :, 0]
         for cone, component in zip(cones, model.components, strict=True):
             with torch.no_grad():
-                wanted = torch.stack([scalars(model, component, x), scalars(model, component, changed)], 1)
-            before, after = cone.both(x, place, columns)
-            away = (torch.cat([before[:, None], after], 1) - wanted).abs()
+                wanted = torch.stack([scalars(model, component, part) for part in (x, changed)], 1)
+            away = (cone.both(x, (0,), place, columns)[:, 0] - wanted).abs()
             if bool((away > TOLERANCE * (sd + wanted.abs())).any()):
                 return f"it differs from full passes by {float(away.max()):.2g}"
     return ""

@@ -8,21 +8,18 @@ window here is another one, all changed at the same place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from models.cone_shared import CONVOLUTION, OF_TWO, PLACE_BY_PLACE, bound, one, shared_steps
 from models.difference_fold import folded
-from models.difference_local import ACTIVATIONS
 from models.difference_trace import Program, Ref, Step, trace
 
-_CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _POOL = ("input", "kernel_size", "stride", "padding")
-_PLACE_BY_PLACE = ACTIVATIONS | {"neg"}
-_OF_TWO = {"add", "sub", "mul", "truediv", "div", "rsub"}
 
 
 @dataclass
@@ -56,59 +53,106 @@ class Cone:
 
     def __init__(self, function: Callable[[Tensor], Tensor], window: Tensor) -> None:
         self.program = folded(trace(function, window), window)
-        steps = self.program.steps
-        self.last_use = {ref.index: at for at, step in enumerate(steps, start=1) for ref in step.refs()}
+        self.window = window.shape[2]
+        with torch.no_grad():
+            shared = shared_steps(self.program, self.program.run(window))
+        self.lengths, self.mirrored = shared.lengths, shared.mirrored
+        self.shared = sorted(self.lengths.keys() - {0})
+        self.rest = [at for at in range(1, len(self.program.steps) + 1) if at not in self.lengths]
+        read = {ref.index for at in self.rest for ref in self.program.steps[at - 1].refs()} | {
+            self.program.answer.index
+        }
+        self.handed_on = sorted(read & self.lengths.keys())
 
     @torch.no_grad()
     def whole(self, x: Tensor) -> Tensor:
         """The function itself: (n, 4, window) -> (n, numbers)."""
-        return _Walk(self, x).answer()
+        walk = Walk(self.program, {0: x}, {})
+        walk.run([*self.shared, *self.rest], ())
+        return walk.answer()
 
     @torch.no_grad()
-    def both(self, x: Tensor, place: int, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """The function of windows, and of the same windows changed.
+    def both(self, x: Tensor, offsets: tuple[int, ...], place: int, columns: Tensor) -> Tensor:
+        """The function of several windows along each stretch, and of the same windows changed.
+
+        What only reads neighbouring places, without padding, is computed once for all windows of a stretch.
 
         Args:
-            x: (n, 4, window).
-            place: the first changed letter, 0-based, the same in every window.
+            x: (n, 4, length), stretches.
+            offsets: where in a stretch its windows begin, 0-based.
+            place: the first changed letter, 0-based in the stretch, the same in all, inside every window.
             columns: (n, changes, 4, letters), what stands there instead.
 
         Returns:
-            (n, numbers) and (n, changes, numbers).
+            (n, windows, 1 + changes, numbers), the unchanged first.
         """
-        walk = _Walk(self, x, place, columns)
-        before = walk.answer()
-        return before, walk.changed_answer().unflatten(0, columns.shape[:2])
+        wide = self._wide(x, place, columns)
+        found = []
+        for offset in offsets:
+            walk = self._walk(wide, offset, x.shape[2] - self.window)
+            found.append(torch.cat([walk.answer()[:, None], walk.changed_answer().unflatten(0, columns.shape[:2])], 1))
+        return torch.stack(found, 1)
+
+    def _wide(self, x: Tensor, place: int, columns: Tensor) -> Walk:
+        """The shared steps over whole stretches."""
+        wide = Walk(self.program, {0: x}, {0: Stretch(place, columns.flatten(0, 1))}, columns.shape[1])
+        wide.run(self.shared, self.handed_on)
+        return wide
+
+    def _walk(self, wide: Walk, offset: int, extra: int) -> Walk:
+        """The other steps for the windows that begin at an offset."""
+        results, changed = {}, {}
+        for at in self.handed_on:
+            first = extra - offset if self.mirrored[at] else offset
+            last = first + self.lengths[at]
+            reached: Stretch = wide.changed[at]
+            begin = min(max(reached.first, first), last - 1)
+            results[at] = wide.results[at][:, :, first:last]
+            changed[at] = Stretch(
+                begin - first, wide.places(at, reached, begin, max(min(reached.last, last), begin + 1))
+            )
+        walk = Walk(self.program, results, changed, wide.changes)
+        walk.run(self.rest, ())
+        return walk
 
     @torch.no_grad()
-    def share(self, x: Tensor, place: int) -> float:
-        """How much of the arithmetic of windows (n, 4, window) a letter at a place takes part in: 0 to 1."""
-        walk = _Walk(self, x, place, x[:, None, :, place : place + 1])
-        return walk.work[1] / max(walk.work[0], 1)
+    def work(self, x: Tensor, place: int) -> tuple[int, int, int]:
+        """Multiplications of windows (n, 4, window), those that a letter takes part in, and those in shared steps: about."""
+        wide = self._wide(x, place, x[:, None, :, place : place + 1])
+        walk = self._walk(wide, 0, 0)
+        return max(wide.work[0] + walk.work[0], 1), wide.work[1] + walk.work[1], wide.work[0]
 
 
-class _Walk:
-    """All steps for some windows: their own results, and those of the changed windows."""
+class Walk:
+    """Some steps for some windows: their own results, and those of the changed windows.
 
-    def __init__(self, cone: Cone, x: Tensor, place: int = 0, columns: Tensor | None = None) -> None:
-        self.program: Program = cone.program
-        self.results: dict[int, Any] = {0: x}
-        self.changed: dict[int, Any] = {}
+    Args:
+        program: the steps.
+        results: what is known before the first step, by its number; 0 is the input.
+        changed: the same of the changed windows.
+        changes: changed windows for each window.
+    """
+
+    def __init__(self, program: Program, results: dict[int, Any], changed: dict[int, Any], changes: int = 0) -> None:
+        self.program, self.results, self.changed, self.changes = program, results, changed, changes
         self.completed: dict[int, Tensor] = {}
+        self.count = len(next(iter(results.values())))
         self.work = [0, 0]  # multiplications of the windows, and of the changed ones
-        self.count, self.changes = len(x), 0 if columns is None else columns.shape[1]
-        if columns is not None:
-            self.changed[0] = Stretch(place, columns.flatten(0, 1))
-        for at, step in enumerate(self.program.steps, start=1):
+
+    def run(self, steps: Sequence[int], kept: Sequence[int]) -> None:
+        """Takes steps in order; results that no later one reads are let go, unless they are kept."""
+        last = {ref.index: at for at in steps for ref in self.program.steps[at - 1].refs()}
+        for at in steps:
+            step = self.program.steps[at - 1]
             self.results[at] = step.call(self.result, self.count)
-            if columns is not None:
+            self.work[0] += self._work(step, self.results[at], self.result)
+            if self.changes:
                 self.changed[at] = self._changed(at, step)
-                self.work[0] += self._work(step, self.results[at], self.result)
                 self.work[1] += self._work(step, self.changed[at], self.complete)
-            for index in {ref.index for ref in step.refs()}:
-                if cone.last_use[index] == at and index != self.program.answer.index:
-                    for kept in (self.results, self.changed, self.completed):
-                        kept.pop(index, None)  # type: ignore[attr-defined]
+            for index in {ref.index for ref in step.refs()} - {self.program.answer.index, *kept}:
+                if last[index] == at:
+                    for held in (self.results, self.changed, self.completed):
+                        held.pop(index, None)  # type: ignore[attr-defined]
 
     def answer(self) -> Tensor:
         """(n, numbers), of the windows themselves."""
@@ -158,7 +202,7 @@ class _Walk:
         """A step's result for the changed windows: a stretch where the step allows it, else whole."""
         if not step.fresh and self.changes == 1:
             return self.results[at]
-        held = [self.changed[ref.index] for ref in step.refs() if self._is_fresh(ref)]
+        held = [self.changed[ref.index] for ref in step.refs() if self.is_fresh(ref)]
         if step.fresh and held and all(isinstance(value, Stretch) for value in held):
             found = self._carried(at, step)
             if found is not None:
@@ -182,15 +226,16 @@ class _Walk:
             return tensor.numel() * int(look_up(step.args[0]).shape[-1])
         return tensor.numel()
 
-    def _is_fresh(self, ref: Ref) -> bool:
+    def is_fresh(self, ref: Ref) -> bool:
+        """Whether a result depends on the letters."""
         return ref.index == 0 or self.program.steps[ref.index - 1].fresh
 
     def _carried(self, at: int, step: Step) -> Stretch | None:
         if not isinstance(self.results[at], Tensor) or self.results[at].dim() != 3 or not step.args:
             return None
-        if step.name in _PLACE_BY_PLACE:
+        if step.name in PLACE_BY_PLACE:
             return _place_by_place(self, step)
-        if step.name in _OF_TWO:
+        if step.name in OF_TWO:
             return _of_two(self, step)
         handler = _HANDLERS.get(step.name)
         return None if handler is None else handler(self, at, step)
@@ -203,7 +248,7 @@ def tensors_in(value: Any) -> list[Tensor]:
     return [value] if isinstance(value, Tensor) else []
 
 
-def _source(walk: _Walk, step: Step) -> tuple[int, Stretch] | None:
+def _source(walk: Walk, step: Step) -> tuple[int, Stretch] | None:
     """The one stretch that a step reads as its first argument."""
     first = step.args[0]
     if not isinstance(first, Ref) or len(step.refs()) != 1:
@@ -211,7 +256,7 @@ def _source(walk: _Walk, step: Step) -> tuple[int, Stretch] | None:
     return first.index, walk.changed[first.index]
 
 
-def _place_by_place(walk: _Walk, step: Step) -> Stretch | None:
+def _place_by_place(walk: Walk, step: Step) -> Stretch | None:
     source = _source(walk, step)
     others = [*step.args[1:], *step.kwargs.values()]
     if source is None or any(isinstance(part, Tensor) and part.numel() > 1 for part in others):
@@ -221,16 +266,16 @@ def _place_by_place(walk: _Walk, step: Step) -> Stretch | None:
     return Stretch(source[1].first, step.function(values.clone() if step.writes else values, *step.args[1:], **kwargs))
 
 
-def _of_two(walk: _Walk, step: Step) -> Stretch | None:
+def _of_two(walk: Walk, step: Step) -> Stretch | None:
     """A sum or product, place by place, of two stretches or of one and a constant."""
     if len(step.args) != 2 or step.kwargs:
         return None
     refs = [part for part in step.args if isinstance(part, Ref)]
     lengths = {walk.result(ref).shape[2] for ref in refs if walk.result(ref).dim() == 3}
-    if len(lengths) != 1 or any(walk.result(ref).dim() != 3 or not walk._is_fresh(ref) for ref in refs):
+    if len(lengths) != 1 or any(walk.result(ref).dim() != 3 or not walk.is_fresh(ref) for ref in refs):
         return None
     stretches = [walk.changed[ref.index] for ref in refs]
-    first, last = min(one.first for one in stretches), max(one.last for one in stretches)
+    first, last = min(each.first for each in stretches), max(each.last for each in stretches)
     given = []
     for part in step.args:
         if isinstance(part, Ref):
@@ -244,16 +289,8 @@ def _of_two(walk: _Walk, step: Step) -> Stretch | None:
     return Stretch(first, step.function(given[0].clone() if step.writes else given[0], given[1]))
 
 
-def _bound(step: Step, names: tuple[str, ...]) -> dict[str, Any]:
-    return dict(zip(names, step.args, strict=False)) | step.kwargs
-
-
-def _one(value: Any) -> int:
-    return int(value[0]) if isinstance(value, (tuple, list)) else int(value)
-
-
 def _reaching(
-    walk: _Walk, at: int, source: tuple[int, Stretch], size: int, stride: int, left: int, beyond: float
+    walk: Walk, at: int, source: tuple[int, Stretch], size: int, stride: int, left: int, beyond: float
 ) -> tuple[int, Tensor]:
     """The first place of a sliding step's result that a stretch reaches, and all that is read from there on."""
     index, value = source
@@ -266,33 +303,33 @@ def _reaching(
     return first, read
 
 
-def _convolution(walk: _Walk, at: int, step: Step) -> Stretch | None:
-    source, given = _source(walk, step), _bound(step, _CONVOLUTION)
+def _convolution(walk: Walk, at: int, step: Step) -> Stretch | None:
+    source, given = _source(walk, step), bound(step, CONVOLUTION)
     if source is None or not isinstance(given["weight"], Tensor):
         return None
-    stride, dilation = _one(given.get("stride", 1)), _one(given.get("dilation", 1))
+    stride, dilation = one(given.get("stride", 1)), one(given.get("dilation", 1))
     size, padding = (given["weight"].shape[2] - 1) * dilation + 1, given.get("padding", 0)
-    left = {"same": (size - 1) // 2, "valid": 0}[padding] if isinstance(padding, str) else _one(padding)
+    left = {"same": (size - 1) // 2, "valid": 0}[padding] if isinstance(padding, str) else one(padding)
     first, read = _reaching(walk, at, source, size, stride, left, 0.0)
     values = step.function(read, given["weight"], given.get("bias"), stride, 0, dilation, given.get("groups", 1))
     return Stretch(first, values)
 
 
-def _pool(walk: _Walk, at: int, step: Step) -> Stretch | None:
-    source, given = _source(walk, step), _bound(step, _POOL)
+def _pool(walk: Walk, at: int, step: Step) -> Stretch | None:
+    source, given = _source(walk, step), bound(step, _POOL)
     rest = [*step.args[4:], *(value for key, value in step.kwargs.items() if key not in _POOL)]
-    left, highest = _one(given.get("padding", 0)), step.name == "max_pool1d"
+    left, highest = one(given.get("padding", 0)), step.name == "max_pool1d"
     usual = ((), (1, False, False), (1, False)) if highest else ((), (False, True))
     if source is None or tuple(rest) not in usual:
         return None
-    size = _one(given["kernel_size"])
-    stride = _one(given.get("stride") or size)
+    size = one(given["kernel_size"])
+    stride = one(given.get("stride") or size)
     first, read = _reaching(walk, at, source, size, stride, left, -torch.inf if highest else 0.0)
     pool = torch.max_pool1d if highest else torch.avg_pool1d
     return Stretch(first, pool(read, size, stride))
 
 
-def _cut(walk: _Walk, at: int, step: Step) -> Stretch | None:
+def _cut(walk: Walk, at: int, step: Step) -> Stretch | None:
     """``h[:, a:b, c:d]``: some channels, some places."""
     source, index = _source(walk, step), step.args[1]
     index = index if isinstance(index, tuple) else (index,)
@@ -308,18 +345,18 @@ def _cut(walk: _Walk, at: int, step: Step) -> Stretch | None:
     return Stretch(first - begin, values[:, index[1]] if len(index) > 1 else values)
 
 
-def _padded(walk: _Walk, at: int, step: Step) -> Stretch | None:  # noqa: ARG001  as the others
-    source, given = _source(walk, step), _bound(step, ("input", "pad", "mode"))
+def _padded(walk: Walk, at: int, step: Step) -> Stretch | None:  # noqa: ARG001  as the others
+    source, given = _source(walk, step), bound(step, ("input", "pad", "mode"))
     if source is None or given.get("mode", "constant") != "constant" or len(given["pad"]) != 2 or min(given["pad"]) < 0:
         return None
     return Stretch(source[1].first + int(given["pad"][0]), source[1].values)
 
 
-def _joined(walk: _Walk, at: int, step: Step) -> Stretch | None:  # noqa: ARG001  as the others
+def _joined(walk: Walk, at: int, step: Step) -> Stretch | None:  # noqa: ARG001  as the others
     """``cat`` of places, between constants (the adaptors of a construct), or of the channels of stretches."""
-    given = _bound(step, ("tensors", "dim"))
+    given = bound(step, ("tensors", "dim"))
     parts, dim = given["tensors"], given.get("dim", 0)
-    fresh = [part for part in parts if isinstance(part, Ref) and walk._is_fresh(part)]
+    fresh = [part for part in parts if isinstance(part, Ref) and walk.is_fresh(part)]
     if dim in (2, -1) and len(fresh) == 1:
         before = parts[: parts.index(fresh[0])]
         tensors = [walk.result(part) if isinstance(part, Ref) else part for part in before]
@@ -328,12 +365,12 @@ def _joined(walk: _Walk, at: int, step: Step) -> Stretch | None:  # noqa: ARG001
     if dim not in (1, -2) or len(fresh) != len(parts):
         return None
     stretches = [walk.changed[part.index] for part in parts]
-    first, last = min(one.first for one in stretches), max(one.last for one in stretches)
-    values = [walk.places(part.index, one, first, last) for part, one in zip(parts, stretches, strict=True)]
+    first, last = min(each.first for each in stretches), max(each.last for each in stretches)
+    values = [walk.places(part.index, each, first, last) for part, each in zip(parts, stretches, strict=True)]
     return Stretch(first, step.function(values, 1))
 
 
-def _turned(walk: _Walk, at: int, step: Step) -> Stretch | None:
+def _turned(walk: Walk, at: int, step: Step) -> Stretch | None:
     source, dims = _source(walk, step), step.args[1:]
     dims = tuple(dims[0]) if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
     if source is None or step.kwargs or not all(isinstance(dim, int) for dim in dims):
@@ -345,7 +382,7 @@ def _turned(walk: _Walk, at: int, step: Step) -> Stretch | None:
     return Stretch(length - source[1].last if 2 in axes else source[1].first, source[1].values.flip(*sorted(axes)))
 
 
-_HANDLERS: dict[str, Callable[[_Walk, int, Step], Stretch | None]] = {
+_HANDLERS: dict[str, Callable[[Walk, int, Step], Stretch | None]] = {
     "conv1d": _convolution,
     "avg_pool1d": _pool,
     "max_pool1d": _pool,

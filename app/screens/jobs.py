@@ -9,7 +9,7 @@ import streamlit as st
 from app import compute_jobs, compute_question
 from app.screens import atlas_form, job_results, navigation, variant_uploads
 from app.widgets import problem, text
-from experiment import jobs
+from experiment import jobs, long_variants
 from experiment.job_status import Job
 from genome.errors import UserError
 
@@ -84,7 +84,10 @@ def _buttons(job: Job) -> None:
             page, label, query = navigation.what_if_page(), "What if", view.to_query() | asked.to_query()
         st.page_link(page, label=label, icon=":material/arrow_forward:", query_params=query)
     if not variant_uploads.may_change(job):
+        st.caption("Belongs to who gave its file.")
         return
+    if job.order.kind == long_variants.KIND_NAME:
+        st.page_link(navigation.variants_page(), label="Variants", icon=":material/arrow_forward:")
     if job.unfinished:
         st.button("Cancel", key=f"cancel-{job.digest}", on_click=_told(jobs.cancel), args=(job.digest,))
     else:

@@ -12,7 +12,7 @@ from app.screens import navigation, state, variant_results, variant_uploads
 from app.settings import upload_bytes, upload_days
 from app.view import PASTED
 from app.widgets import problem, progress_in, text
-from experiment import jobs, long_variants
+from experiment import jobs, long_variants, upload_rows
 from experiment.job_status import Job
 from genome import catalog
 from genome.errors import UserError
@@ -34,7 +34,7 @@ def show() -> None:
         problem(str(error))
         return
     _form(genome, owner, days, most)
-    variant_uploads.show(owner, days, _open)
+    variant_uploads.show(owner, days, _open, expanded=_GIVEN not in st.session_state)
     digest = st.session_state.get(_GIVEN)
     if digest is None:
         return
@@ -54,8 +54,11 @@ def _open(digest: str | None) -> None:
     """Looks at an upload, or at none."""
     if digest is None:
         st.session_state.pop(_GIVEN, None)
-    else:
-        st.session_state[_GIVEN] = digest
+        return
+    st.session_state[_GIVEN] = digest
+    genome = upload_rows.last_genome(digest)
+    if genome in {entry.name for entry in catalog.genomes() if entry.is_local}:
+        st.session_state["variants-genome"] = genome
 
 
 def _pickers() -> tuple[ModelSpec, str]:

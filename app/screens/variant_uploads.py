@@ -52,19 +52,20 @@ def may_change(job: Job) -> bool:
     return upload is None or (token != "" and any(one.digest == upload for one in uploads.owned_by(token)))
 
 
-def show(token: str, days: float, open_upload: Callable[[str | None], None]) -> None:
+def show(token: str, days: float, open_upload: Callable[[str | None], None], *, expanded: bool = False) -> None:
     """Draws the list of what this owner gave.
 
     Args:
         token: of the owner.
         days: how long an upload is kept.
         open_upload: looks at one, or at none.
+        expanded: whether the list is open.
     """
     compute_uploads.expire()
     found = uploads.owned_by(token)
     if not found:
         return
-    with st.expander(f"Your uploads ({len(found)})"):
+    with st.expander(f"Your uploads ({len(found)})", expanded=expanded):
         for upload in found:
             _row(upload, token, days, open_upload)
         st.caption(
@@ -78,8 +79,8 @@ def _row(upload: Upload, token: str, days: float, open_upload: Callable[[str | N
     until = datetime.fromtimestamp(upload.given + days * 86_400).astimezone()
     name, look, delete = st.columns([0.7, 0.12, 0.18], vertical_alignment="center")
     name.markdown(
-        f"**{text(printable(upload.name, 60))}** · {_size(upload.size)} · deleted on {until:%d %B %Y, %H:%M}, "
-        f"{_left(until.timestamp() - time.time())}"
+        f"**{text(printable(upload.name, 60))}** · {_size(upload.size)} · kept until {until.day} {until:%B %Y, %H:%M}, "
+        f"{_left(until.timestamp() - time.time())} more"
     )
     look.button("Open", key=f"open-{upload.digest}", on_click=open_upload, args=(upload.digest,))
     delete.button(
@@ -106,4 +107,4 @@ def _size(count: int) -> str:
 
 def _left(seconds: float) -> str:
     hours = max(0, round(seconds / 3600))
-    return f"in {hours} h" if hours < 48 else f"in {round(hours / 24)} days"
+    return f"{hours} h" if hours < 48 else f"{round(hours / 24)} days"

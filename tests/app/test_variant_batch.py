@@ -16,7 +16,7 @@ from app import compute_jobs, compute_variants, variant_list
 from app.compute import Asker
 from app.variant_list import Wanted
 from app.view import View
-from experiment import jobs, upload_rows, uploads
+from experiment import job_files, jobs, upload_rows, uploads
 from genome.catalog import open_genome
 from genome.locus import Locus
 from models import registry
@@ -229,6 +229,7 @@ def test_the_private_link_leads_back_and_leaves_the_address(page: AppTest) -> No
     assert "uploads" not in later.query_params
     (upload,) = uploads.owned_by(owner)
     later.selectbox(key="variants-model").set_value(registry.spec("simple").model_id)
+    assert upload_rows.last_genome(upload.digest) == "sandbox"
     later.button(key=f"open-{upload.digest}").click().run()
     assert not later.exception
     assert len(table(later)) == 20
@@ -276,7 +277,7 @@ def test_more_than_anyone_waits_for_is_a_job_whose_results_come(
 ) -> None:
     monkeypatch.setattr(compute_variants, "INLINE_SECONDS", 0.0)
     given(page, lines(1_500))
-    assert "on this server at most" in words(page)
+    assert "while nothing else runs here" in words(page)
     assert len(page.get("plotly_chart")) == 0
     press(page, "Compute the effects")
     assert not page.exception
@@ -333,3 +334,40 @@ def test_rows_that_cannot_be_shown_as_text_do_no_harm(page: AppTest) -> None:
     assert not page.exception
     assert len(table(page)) == 1
     assert upload_rows.is_read(upload.digest)
+
+
+def test_a_gzip_that_is_cut_short_gives_what_could_be_read_and_says_so(page: AppTest) -> None:
+    import gzip
+    from io import BytesIO
+
+    owner, asker = page.session_state["variants-owner"], Asker(session="test")
+    packed = gzip.compress(lines(3_000).encode())
+    found = compute_variants.take(BytesIO(packed[: len(packed) // 2]), "cut.vcf.gz", "sandbox", owner, asker)
+    assert 500 < found.known.count < 3_000
+    page.session_state["variants-given"] = found.upload.digest
+    page.run()
+    assert not page.exception
+    last = upload_rows.read(found.upload.digest, found.known.key, found.known.count - 1, found.known.count)[0]
+    assert "cut short" in last.reason
+
+
+def test_jobs_of_others_can_be_seen_but_not_touched(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def jobs_screen() -> None:
+        from app.screens import jobs
+
+        jobs.show()
+
+    given(page, lines(20))
+    owner = page.session_state["variants-owner"]
+    (upload,) = uploads.owned_by(owner)
+    order = job_files.Order("variants", {"upload": upload.digest, "count": 20}, 1, "Effects of 20 variants", "", 1.0)
+    job_files.write_order(order, "")
+    stranger = AppTest.from_function(jobs_screen, default_timeout=60).run()
+    assert "Effects of 20 variants" in words(stranger)
+    assert not [button for button in stranger.button if button.key == f"remove-{order.digest}"]
+    mine = AppTest.from_function(jobs_screen, default_timeout=60)
+    mine.session_state["variants-owner"] = owner
+    monkeypatch.setattr("streamlit.page_link", lambda *_, **__: None)  # the page is not run from its menu here
+    mine.run()
+    assert not mine.exception
+    assert [button for button in mine.button if button.key == f"remove-{order.digest}"]

@@ -16,7 +16,7 @@ from tests.experiment.test_long_variants import lines
 pytestmark = pytest.mark.browser
 
 PLACES = ("sb1:58,351-58,510", "sb1:31,421-31,570")
-LOOKS = 24
+LOOKS = 20
 RESTS = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
@@ -62,7 +62,7 @@ def many(chrome: Any, address: str, count: int) -> Visitor:
 def test_a_cached_locus_comes_at_once_while_a_batch_runs(chrome: Any, address: str) -> None:
     looking = Visitor(chrome, address).open(link(PLACES[0].replace(",", "")))
     took(looking, PLACES[1])
-    alone = [took(looking, PLACES[index % 2]) for index in range(6)]
+    alone = [took(looking, PLACES[index % 2]) for index in range(8)]
     giving = many(chrome, address, 30_000)
     giving.page.get_by_text("alleles are computed").wait_for(timeout=60_000)
     beside = [took(looking, PLACES[index % 2]) for index in range(LOOKS)]
@@ -70,11 +70,13 @@ def test_a_cached_locus_comes_at_once_while_a_batch_runs(chrome: Any, address: s
     assert still.count() == 1, "the batch ended before the measurement did; give it more alleles"
     still.click()
     giving.page.get_by_role("button", name="Go on with the computation").wait_for()
-    p95 = float(np.percentile(beside, 95))
+    p95, usual = (float(np.percentile(times, 95)) for times in (beside, alone))
     print(
-        f"a cached locus: median {np.median(alone):.2f} s alone, {np.median(beside):.2f} s (p95 {p95:.2f} s) beside a batch"
+        f"a cached locus: median {np.median(alone):.2f} s (p95 {usual:.2f} s) alone, {np.median(beside):.2f} s (p95 {p95:.2f} s) beside a batch"
     )
-    assert p95 < 1.0 * PATIENCE
+    assert p95 < max(
+        1.0 * PATIENCE, 2.5 * usual
+    )  # of a machine that is busy with other things, how much the batch adds
     looking.leave()
     giving.leave(errors=True)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import itertools
 import secrets
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiment import long_variants, upload_rows, uploads
+from experiment import job_files, long_variants, upload_rows, uploads
 from experiment.job_kinds import Work
 from experiment.long_variants import KIND, PENDING, STATUSES, Numbers
 from experiment.upload_rows import Understood
@@ -25,6 +28,7 @@ from models.engine import Engine
 from tests.app.toy_folders import PATHS, write_cells
 from tests.toy_models import random_bases
 
+ROOT = Path(__file__).parents[2]
 OWNER = secrets.token_urlsafe(24)
 
 
@@ -190,3 +194,29 @@ def test_a_job_nobody_would_see_the_end_of_is_refused(monkeypatch: pytest.Monkey
     monkeypatch.setattr(long_variants, "MOST_BYTES", 1_000)
     with pytest.raises(UserError, match="take more than"):
         long_variants.check_size(spec, 100)
+
+
+def test_a_job_that_was_killed_goes_on_and_loses_nothing(own_home: Path) -> None:
+    command = [sys.executable, "-m", "tests.experiment.batch_server"]
+    with subprocess.Popen([*command, "start"], cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        digest = first.stdout.readline().strip()
+        written = job_files.place(digest)
+        end = time.monotonic() + 100
+        while not (written / "1.npz").is_file():
+            assert time.monotonic() < end
+            assert first.poll() is None, "it ended before it was killed"
+            time.sleep(0.01)
+        first.kill()
+    assert not job_files.result_path(digest).is_file()
+    assert 2 <= len(list(written.glob("?.npz"))) < 8
+    subprocess.run(command, cwd=ROOT, check=True, timeout=100)
+    found = Numbers(**job_files.read_result(digest))
+    order = job_files.order_of(digest)
+    engine = Engine(registry.load)
+    work = Work(order.parameters, "", engine.runner, lambda _: None)
+    whole = Numbers(**KIND.finish(order.parameters, "", [KIND.run_slice(work, i) for i in range(order.slices)]))
+    np.testing.assert_allclose(found.values, whole.values, rtol=1e-5, atol=1e-6)
+    for name in ("status", "start", "chrom", "kind", "refused"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+    assert PENDING not in found.status

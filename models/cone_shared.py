@@ -1,0 +1,96 @@
+"""Which steps of a network are the same for every window along a stretch, so that overlapping windows can share them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from models.difference_local import ACTIVATIONS
+from models.difference_trace import Program, Ref, Step
+
+CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
+PLACE_BY_PLACE = ACTIVATIONS | {"neg"}
+OF_TWO = {"add", "sub", "mul", "truediv", "div", "rsub"}
+
+
+@dataclass
+class Shared:
+    """The steps that read neighbouring places alone, one place after another, without padding.
+
+    Attributes:
+        lengths: places of each one's result in a window, by its number; the input is 0.
+        mirrored: whether its places run against those of the input, as behind a flip.
+    """
+
+    lengths: dict[int, int]
+    mirrored: dict[int, bool]
+
+
+def shared_steps(program: Program, results: list[Any]) -> Shared:
+    """Finds them, and writes their slices so that they hold for a stretch of any length.
+
+    Args:
+        program: the steps.
+        results: every step's result for one window.
+    """
+    found = Shared({0: results[0].shape[2]}, {0: False})
+    for at, step in enumerate(program.steps, start=1):
+        sources = {ref.index for ref in step.refs()}
+        if not sources or not sources <= found.lengths.keys() or not _has_places(results[at]):
+            continue
+        mirrored = {found.mirrored[index] for index in sources}
+        before = {found.lengths[index] for index in sources}
+        if len(mirrored) == 1 and len(before) == 1 and _slides(step, before.copy().pop()):
+            found.lengths[at] = results[at].shape[2]
+            found.mirrored[at] = mirrored.pop() != (step.name == "flip" and 2 in _axes(step))
+    return found
+
+
+def _has_places(result: Any) -> bool:
+    return isinstance(result, Tensor) and result.dim() == 3
+
+
+def _slides(step: Step, length: int) -> bool:
+    """Whether a step does the same at every place. A slice of places is rewritten to count from both ends."""
+    if step.name == "conv1d":
+        given = bound(step, CONVOLUTION)
+        return given.get("padding", 0) in (0, (0,), [0], "valid") and one(given.get("stride", 1)) == 1
+    if step.name == "flip":
+        return not step.kwargs and 0 not in _axes(step)
+    if step.name == "cat":
+        given = bound(step, ("tensors", "dim"))
+        return given.get("dim", 0) in (1, -2) and all(isinstance(part, Ref) for part in given["tensors"])
+    if step.name == "getitem":
+        return _counts_from_both_ends(step, length)
+    others = [part for part in (*step.args, *step.kwargs.values()) if not isinstance(part, Ref)]
+    plain = all(not isinstance(part, Tensor) or part.dim() == 0 or part.shape[-1] == 1 for part in others)
+    return plain and step.name in PLACE_BY_PLACE | OF_TWO
+
+
+def _counts_from_both_ends(step: Step, length: int) -> bool:
+    index = step.args[1]
+    index = index if isinstance(index, tuple) else (index,)
+    if not all(isinstance(part, slice) and part.step in (None, 1) for part in index) or index[0] != slice(None):
+        return False
+    if len(index) == 3:
+        first, last, _ = index[2].indices(length)
+        step.args = (step.args[0], (*index[:2], slice(first, last - length or None)))
+    return True
+
+
+def _axes(step: Step) -> set[int]:
+    dims = step.args[1:]
+    given = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    return {dim % 3 for dim in given}
+
+
+def bound(step: Step, names: tuple[str, ...]) -> dict[str, Any]:
+    """A step's arguments by name."""
+    return dict(zip(names, step.args, strict=False)) | step.kwargs
+
+
+def one(value: Any) -> int:
+    """The one number of ``1`` or ``(1,)``."""
+    return int(value[0]) if isinstance(value, (tuple, list)) else int(value)
