@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.screens import navigation, state
 from app.widgets import STYLE
+from models import registry
 
 ICON = Path(__file__).resolve().parent.parent / "assets" / "icon.png"
 
@@ -16,4 +17,5 @@ st.html(STYLE)
 page = st.navigation(navigation.pages(), position="top")
 if page.url_path:  # any screen but the Locus screen, which finds its place again when one comes back
     state.leave()
-page.run()
+with registry.looked_at_once():
+    page.run()

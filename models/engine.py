@@ -6,11 +6,12 @@ import ctypes
 import itertools
 import os
 import platform
+import sys
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -32,6 +33,7 @@ Array = npt.NDArray[Any]
 Progress = Callable[[float], None]
 Priority = Literal["interactive", "batch"]
 
+BATCH_NICENESS = 10  # a fifth to a tenth of a processor that somebody else wants as well
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
 _POLL_SECONDS = 0.03
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
@@ -120,6 +122,7 @@ class Engine:
         }
         self._wake = threading.Condition()
         self._worker: threading.Thread | None = None
+        self._gently = ThreadPoolExecutor(1, "cislens-batch", initializer=_give_way)
 
     def runner(self, model_id: str, *, session: Hashable = None, priority: Priority = "interactive") -> Runner:
         """``run`` with the model, session and priority filled in."""
@@ -229,7 +232,10 @@ class Engine:
             room = _room(pace, first.function)
             with self._wake:
                 taken = self._take(first, room)
-            self._compute(taken, pace)
+            if first.priority == "batch" and self.device.type == "cpu":
+                self._gently.submit(self._compute, taken, pace).result()  # still one slice at a time
+            else:
+                self._compute(taken, pace)
 
     def _next(self) -> Request | None:
         """The next request in turn: interactive before batch, sessions round-robin, a session's own in order."""
@@ -333,6 +339,16 @@ def _room(pace: Pace, function: Function) -> int:
     passes = max(1, function.passes)
     batch = max(1, pace.batch // passes)
     return max(1, int(SLICE_SECONDS / (pace.row_seconds * passes)) // batch) * batch
+
+
+def _give_way() -> None:
+    """Makes the calling thread, and those it starts, give way to whoever is waited for: pages, browsers, interactive slices.
+
+    On two processors a batch otherwise doubles the time until a page that needs no device is drawn. A thread cannot take
+    this back, so batch work has one of its own. Elsewhere than on Linux it would hold for the whole process.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BATCH_NICENESS)
 
 
 def _keep_freed_memory() -> None:

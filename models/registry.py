@@ -8,7 +8,9 @@ import logging
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -197,8 +199,27 @@ def _found(name_or_id: str) -> tuple[Path, ModelSpec]:
     raise UnknownModel(f"There is no model '{shown}'; choose one of: {known}.", None)
 
 
+_seen: ContextVar[list[_Entry] | None] = ContextVar("model folders as they were looked at", default=None)
+
+
+@contextmanager
+def looked_at_once() -> Iterator[None]:
+    """Within it, this thread looks at the folders when it enters and not again.
+
+    A page asks for models some sixty times while it is drawn, and each time a hundred files would be looked at.
+    """
+    before = _seen.set(_entries())
+    try:
+        yield
+    finally:
+        _seen.reset(before)
+
+
 def _entries() -> list[_Entry]:
     """Every model folder, current ones before the archived ones of the same root."""
+    seen = _seen.get()
+    if seen is not None:
+        return seen
     return [
         _entry(toml.parent, archived=archived)
         for root in folders()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import threading
 import time
 from concurrent.futures import CancelledError, ThreadPoolExecutor
@@ -13,7 +15,7 @@ import pytest
 import torch
 
 from genome.errors import UserError
-from models.engine import Engine, Pace, measure_pace
+from models.engine import BATCH_NICENESS, Engine, Pace, measure_pace
 from models.predict import Components
 from tests.toy_models import WINDOW, Curved, Linear, toy_engine, toy_model
 
@@ -334,3 +336,27 @@ def test_a_pace_that_was_kept_is_taken_again_and_a_strange_one_is_measured(tmp_p
         third.keep_pace(model_id, path)
         assert third.pace(model_id).batch != 7
         assert json.loads(path.read_text())["about"] == kept["about"]
+
+
+@dataclass(frozen=True)
+class Niceness:
+    """How much the thread that computes gives way, in each row."""
+
+    passes: int = 1
+    gradient: bool = False
+
+    def __call__(self, model, batch, *rows):
+        nice = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        return (torch.full((len(rows[0]), 1), float(nice)),)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads of one process have one priority elsewhere")
+def test_batch_work_gives_way_to_pages_and_interactive_work_does_not():
+    model = toy_model(Linear)
+    run = toy_engine(model).runner
+    x = np.zeros((2, 4, model.spec.input_length), np.float32)
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    (gentle,) = run(model.spec.model_id, priority="batch")(Niceness(), (x,))
+    (prompt,) = run(model.spec.model_id)(Niceness(), (x,))
+    assert (gentle == before + BATCH_NICENESS).all() or (gentle == 19).all()
+    assert (prompt == before).all()

@@ -346,3 +346,13 @@ def test_every_architecture_on_the_list_is_in_its_own_file():
     modules = [target.partition(":")[0] for name, target in registry.ARCHITECTURES.items() if name != "linear"]
     assert len(set(modules)) == len(modules)
     assert all(module.startswith("models.") for module in modules)
+
+
+def test_folders_are_looked_at_once_while_a_page_is_drawn_and_anew_for_the_next(root):
+    write_model(root, "first")
+    with registry.looked_at_once():
+        write_model(root, "second")
+        assert [spec.name for spec in registry.specs() if spec.name in ("first", "second")] == ["first"]
+        with pytest.raises(UserError):
+            registry.spec("second")
+    assert registry.spec("second").name == "second"
