@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from genome.locus import Locus, Variant
+from genome.sequence import edited, reverse_complement
 from genome.source import MemoryGenome
 from genome.variant_rows import VariantRow, in_chunks
 from interpret.effects import effect
@@ -167,3 +168,64 @@ def test_progress_counts_rows_over_all_chunks():
     scored([row(start, 1, other_base(start)) for start in range(50, 80)], size=10, progress=told.append)
     assert told == sorted(told)
     assert told[-1] == 30
+
+
+def test_several_letters_at_one_place_and_the_same_one_twice():
+    rows = [row(start, 1, base) for start in (60, 61, 200) for base in "ACGT" if base != BASES[start]]
+    model = toy_model(Curved, n_members=2, strand_rule="average")
+    found = scored([*rows, rows[0]], model)
+    run = toy_engine(model).runner(model.spec.model_id)
+    for at, one in enumerate([*rows, rows[0]]):
+        assert one.variant is not None
+        alone = effect(run, model.spec, GENOME.sequence(Locus("c", -100, 500)), (one.variant,))
+        np.testing.assert_allclose(found.delta[at], alone.delta, atol=1e-6)
+    assert (found.delta[0] == found.delta[-1]).all()
+
+
+@pytest.mark.parametrize("placements", [1, 2, 3, 5])
+def test_the_model_says_how_many_windows_read_a_variant(placements):
+    model = toy_model(Curved)
+    model.spec = replace(model.spec, placements=placements)
+    rows = [one for start in (60, 200) for one in every_kind(start)[:-1]]
+    found = scored(rows, model)
+    run = toy_engine(model).runner(model.spec.model_id)
+    for at, one in enumerate(rows):
+        assert one.variant is not None
+        alone = effect(run, model.spec, GENOME.sequence(Locus("c", -100, 500)), (one.variant,))
+        for name in VALUES:
+            np.testing.assert_allclose(getattr(found, name)[at], getattr(alone, name), atol=1e-6)
+
+
+@pytest.mark.parametrize("start", [60, 133, 200])
+def test_a_variant_and_its_description_on_the_other_strand_agree(start):
+    """With both strands averaged and a centred odd window, the reverse complement reads the very same windows."""
+    model = toy_model(Linear, window=21, strand_rule="average", n_members=2)
+    reverse = MemoryGenome("reverse", {"c": reverse_complement(BASES)}, build="toy-1")
+    run = toy_engine(model).runner(model.spec.model_id)
+    forward, turned = [], []
+    for n_deleted in (1, 3):
+        alt = "".join(other_base(start + at) for at in range(n_deleted))
+        one = row(start, n_deleted, alt)
+        forward.append(one)
+        place = len(BASES) - start - n_deleted
+        change = Variant("c", place + 1, reverse_complement(one.ref), reverse_complement(alt))
+        locus = Locus("c", place, place + n_deleted)
+        turned.append(VariantRow(1, "c", place + 1, "", change.ref, change.alt, variant=change, locus=locus))
+    (here,) = score(run, model.spec, GENOME, [tuple(forward)])
+    (there,) = score(run, model.spec, reverse, [tuple(turned)])
+    for name in VALUES:
+        np.testing.assert_allclose(getattr(here, name), getattr(there, name), atol=1e-5)
+
+
+def test_all_descriptions_of_one_deletion_in_a_repeat_are_the_same_bases():
+    """Where a deletion is written within a repeat decides its windows, so rows are moved left before they are scored."""
+    genome = MemoryGenome("repeat", {"c": BASES[:200] + "CA" * 6 + BASES[212:]}, build="toy-1")
+    run = toy_engine(LINEAR).runner(LINEAR.spec.model_id)
+    variant, shifted = Variant("c", 201, "CA", ""), Variant("c", 207, "CA", "")
+    sequence = genome.sequence(Locus("c", 100, 300))
+    assert edited(sequence, (variant,)).bases == edited(sequence, (shifted,)).bases
+    rows = [VariantRow(1, "c", 201, "", "CA", "", variant=variant, locus=Locus("c", 200, 202))] * 2
+    (found,) = score(run, LINEAR.spec, genome, [tuple(rows)])
+    alone = effect(run, LINEAR.spec, sequence, (variant,))
+    np.testing.assert_allclose(found.delta[0], alone.delta, atol=1e-5)
+    assert (found.delta[0] == found.delta[1]).all()

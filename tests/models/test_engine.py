@@ -245,6 +245,7 @@ def test_only_the_engine_calls_a_model():
         "interpret/integrated_gradients.py",
         "interpret/gradient.py",
         "interpret/deeplift.py",
+        "interpret/crossings.py",
         "models/alleles.py",
         "models/train.py",
         "models/held_out.py",
