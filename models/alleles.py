@@ -25,7 +25,7 @@ WORTH = 0.8  # share of a full pass's arithmetic below which a change is carried
 SHARED = 0.2  # share of a pass from which windows along a stretch are read together
 _LETTERS = 25_600  # of one group: what is worked on stays in the processor's cache
 _LARGEST = 256  # windows side by side
-_MULTIPLICATIONS = 2e9  # of one group: some tenths of a second, for others wait meanwhile
+_MULTIPLICATIONS = 6e9  # of one group: a tenth of a second or two, for others wait meanwhile
 _TEXT_BYTES = 200
 
 

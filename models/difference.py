@@ -30,6 +30,7 @@ TOLERANCE = 1e-5  # of the track's standard deviation plus the size of the scala
 _BLOCKS = (4, 8, 16, 32, 64, 128)  # positions taken at once, of which the fastest is kept
 _TRIAL_SECONDS = 0.8  # about as long are blocks and full passes timed
 _LONGEST_BLOCK = 0.1  # seconds
+_MOST_LETTERS = 1 << 19  # of a block, positions x window: very long windows would take more memory than a job may say
 _TARGETS_KEPT = 16  # per model
 
 
@@ -259,7 +260,7 @@ def _fastest_block(plans: tuple[Plan, ...], x: Tensor) -> tuple[int, float]:
     until = time.perf_counter() + _TRIAL_SECONDS
     rounds = 0
     while rounds < 3 or (time.perf_counter() < until and rounds < 20):
-        for block in sorted({min(block, x.shape[1]) for block in _BLOCKS}):
+        for block in sorted({min(block, x.shape[1]) for block in _fitting_blocks(x.shape[1])}):
             if best and block > max(best) and block * min(best.values()) > _LONGEST_BLOCK:
                 break
             if rounds >= 2 and best.get(block, 0.0) > 1.4 * min(best.values()):
@@ -270,6 +271,11 @@ def _fastest_block(plans: tuple[Plan, ...], x: Tensor) -> tuple[int, float]:
     fastest = min(best.values())
     block = min(size for size, took in best.items() if took <= 1.15 * fastest)
     return block, best[block] * len(plans)
+
+
+def _fitting_blocks(window: int) -> tuple[int, ...]:
+    """The sizes that are tried for a window of so many bp; the smallest at least."""
+    return tuple(block for block in _BLOCKS if block * window <= _MOST_LETTERS) or _BLOCKS[:1]
 
 
 def _block_seconds(plan: Plan, x: Tensor, block: int) -> float:

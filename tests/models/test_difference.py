@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models import difference
 from models.core import Target
-from models.difference import check, in_full, substitution_effects, ways_for
+from models.difference import _BLOCKS, _fitting_blocks, check, in_full, substitution_effects, ways_for
 from models.difference_plan import Plan
 from models.difference_trace import Untraceable, trace
 from tests.networks import LENGTH, NETWORKS, Attention, Basset, DilatedResidual, Excited, ReadInOrder, model_of, network
@@ -240,3 +240,9 @@ def test_a_traced_network_answers_any_number_of_windows():
         x = torch.stack([example(seed=seed) for seed in range(5)])
         with torch.no_grad():
             assert torch.equal(program.run(x)[program.answer.index], made(x)), kind
+
+
+def test_blocks_of_a_very_long_window_stay_small():
+    """A job states its memory ahead; trying 128 places of 196,608 bp at once took twice as much."""
+    assert _fitting_blocks(2_114) == _BLOCKS
+    assert _fitting_blocks(196_608) == _BLOCKS[:1]
