@@ -187,7 +187,7 @@ def _answer(spec: ModelSpec, given: Given) -> None:
         compute_variants.start(spec, known, said)
         st.rerun()
     if job is not None and job.partial:
-        variant_results.overview(compute_variants.so_far(spec, known, job))
+        variant_results.overview(compute_variants.so_far(spec, known, job), moving=False)
 
 
 def _job(spec: ModelSpec, given: Given, job: Job) -> None:
@@ -220,7 +220,7 @@ def _found_so_far(spec: ModelSpec, given: Given, digest: str) -> None:
     try:
         job = jobs.job(digest)
         if job.partial:
-            variant_results.overview(compute_variants.so_far(spec, given.known, job))
+            variant_results.overview(compute_variants.so_far(spec, given.known, job), moving=job.unfinished)
         elif job.unfinished:
             st.caption("What is found is drawn here as it comes.")
     except UserError as error:

@@ -19,11 +19,15 @@ from models.core import Target
 _FIRST = 10  # rows that are listed while the rest is computed
 
 
-def overview(batch: Batch) -> None:
-    """The effects that are computed so far: plots, and the largest."""
+def overview(batch: Batch, *, moving: bool) -> None:
+    """The effects that are computed so far: the largest, and plots unless more of them come every moment.
+
+    Three plots anew every few seconds keep a browser busy, and on a small machine everybody who looks at something else.
+    """
     track = _track(batch)
     st.caption(f"{batch.computed:,} of {batch.known.count:,} alleles are computed.")
-    _plots(batch, track, key="partial")
+    if not moving:
+        _plots(batch, track, key="partial")
     wanted = Wanted(track)
     found = variant_list.select(batch, wanted)
     st.markdown("**The largest effects so far**")

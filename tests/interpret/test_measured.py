@@ -296,8 +296,8 @@ def test_a_matched_allele_makes_the_same_bases_as_the_change_that_was_written(at
     genome = MemoryGenome("g", {"chr1": bases}, build="GRCh38")
     text = f"chrom\tpos\tref\talt\tvalue\n1\t{at + 1}\t{ref or '-'}\t{inserted or '-'}\t1\n"
     (one,) = match(read(text), genome, Locus("chr1", 0, len(bases)), "GRCh38").matches
-    whole = genome.sequence(Locus("chr1", 0, len(bases)))
-    written = bases[:at] + inserted + bases[at + deleted :]
+    whole = genome.sequence(Locus("chr1", 0, len(bases) + 1))  # an insertion at the end comes before the N beyond it
+    written = bases[:at] + inserted + bases[at + deleted :] + "N"
     assert edited(whole, (one.variant,)).bases == written
 
 
