@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from models.cone import Cone
-from models.core import Model, ModelSpec, Target
+from models.core import Model, ModelSpec
 from models.difference_trace import Untraceable
 
 TOLERANCE = 1e-5  # of a track's standard deviation plus the size of the scalar
@@ -25,7 +25,7 @@ WORTH = 0.8  # share of a full pass's arithmetic below which a change is carried
 SHARED = 0.2  # share of a pass from which windows along a stretch are read together
 _LETTERS = 25_600  # of one group: what is worked on stays in the processor's cache
 _LARGEST = 256  # windows side by side
-_MULTIPLICATIONS = 6e9  # of one group: a tenth of a second or two, for others wait meanwhile
+_MULTIPLICATIONS = 3e9  # of one group: about a tenth of a second, for others wait meanwhile
 _TEXT_BYTES = 200
 
 
@@ -191,9 +191,7 @@ def check(cones: tuple[Cone, ...], model: Model, x: Tensor) -> str:
 
 def scalars(model: Model, component: tuple[int, str], x: Tensor) -> Tensor:
     """The usual scalar of every track of one component: (n, 4, window) -> (n, tracks)."""
-    answer = model.component(x, *component)
-    targets = [Target(track.name, track.reductions[0]) for track in model.spec.tracks]
-    return torch.stack([target.scalar(model.spec, answer) for target in targets], 1)
+    return model.spec.usual_scalars(model.component(x, *component))
 
 
 def one_hot(codes: Tensor) -> Tensor:
