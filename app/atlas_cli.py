@@ -32,7 +32,6 @@ def atlas(options: argparse.Namespace) -> int:
     from interpret import modisco
     from interpret.background_build import read_places
     from models import registry
-    from models.core import Target
 
     out = Path(options.out)
     if out.suffix.lower() != ".json":
@@ -43,7 +42,7 @@ def atlas(options: argparse.Namespace) -> int:
     modisco.check_installed()
     spec = registry.spec(options.model)
     compute.check_track(spec, options.track)
-    target = Target(options.track, spec.tracks[spec.track_index(options.track)].reductions[0])
+    target = spec.tracks[spec.track_index(options.track)].target
     genome = open_genome(options.genome, remote_allowed=options.remote or remote_policy() == "allow")
     places = [place for file in options.bed for place in read_places(Path(file))]
     run = compute.engine().runner(spec.model_id, session="atlas", priority="batch")

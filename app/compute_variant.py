@@ -17,10 +17,10 @@ from app.whatif_record import tracks_shown
 from genome.errors import UserError
 from genome.locus import Variant
 from genome.resolve import checked_variant
-from interpret.alleles import Profiles, Sweep, around, profiles, sweep
+from interpret.alleles import Profiles, Sweep, profiles, sweep
 from interpret.background import TINY, Rank
 from interpret.checks import Check
-from interpret.effects import Effect, effect
+from interpret.effects import Effect, around, effect
 from interpret.haplotype import Haplotype, haplotype
 from interpret.motif_change import MotifChange
 from interpret.pair_trust import pair_checks, pair_sentence

@@ -15,7 +15,7 @@ from app.answer import Answer
 from app.compute import Asker
 from app.view import View
 from genome.locus import Variant
-from interpret.alleles import around
+from interpret.effects import around
 from interpret.jaspar import Motif
 from interpret.motif_change import MotifChange, kin, motif_changes
 from interpret.motifs import MotifCall

@@ -29,13 +29,14 @@ from genome.source import Genome
 from genome.variant_files import open_variants, read_variants
 from genome.variant_rows import VariantRow
 from interpret import background
+from interpret.effects import VALUES
 from interpret.variants import VariantEffects
 from models.core import ModelSpec
 
 INLINE_SECONDS = 2.0  # what takes less is answered while somebody waits
 MAX_REMOTE_ROWS = 50  # of a genome that is read from a server, place by place
 _TYPED_BYTES = 10_000  # a list up to this size may hold rsIDs, each of which is asked of a server
-SPREAD = long_variants.VALUES.index("spread")
+SPREAD = VALUES.index("spread")
 _RULE = 1  # raise it when the numbers of a job change: old results are then another job's
 
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Example:
-    """A place to begin with.
+    """A place, or a variant, to begin with.
 
     Attributes:
         label: what its button says.
         genome: name in the table of genomes.
-        locus: 1-based text.
-        track: what to explain.
+        typed: as somebody would type it; places are 1-based.
+        track: what to explain, where the model has it.
     """
 
     label: str
     genome: str
-    locus: str
+    typed: str
     track: str
 
 
@@ -38,39 +38,22 @@ FIRST_PLACES = {
 
 def first_place(genome: str) -> str:
     """1-based text of the first place to show of a genome; empty when none is known."""
-    return next((e.locus for e in EXAMPLES if e.genome == genome), FIRST_PLACES.get(genome, ""))
-
-
-@dataclass(frozen=True)
-class VariantExample:
-    """A variant to begin with.
-
-    Attributes:
-        label: what its button says.
-        genome: name in the table of genomes.
-        typed: as somebody would type it.
-        track: what to look at, where the model has it.
-    """
-
-    label: str
-    genome: str
-    typed: str
-    track: str
+    return next((e.typed for e in EXAMPLES if e.genome == genome), FIRST_PLACES.get(genome, ""))
 
 
 VARIANT_EXAMPLES = (
-    VariantExample("A base of a CTCF site", "sandbox", "sb1:58,432 G>C", "CTCF binding"),
-    VariantExample("Three bases deleted in it", "sandbox", "sb1:58,430 AGGG>A", "CTCF binding"),
-    VariantExample("Three bases inserted in it", "sandbox", "sb1:58,431 G>GTTA", "CTCF binding"),
-    VariantExample("GP1BB promoter, C>T", "hg19", "chr22:19,710,933 C>T", "CTCF binding"),
-    VariantExample("GGAA deleted there", "hg19", "chr22:19,710,890 CGGAA>C", "PU.1 binding"),
-    VariantExample("TAC inserted there", "hg19", "chr22:19,710,892 G>GTAC", "PU.1 binding"),
-    VariantExample("GP1BB promoter, C>T", "hg38", "chr22:19,723,410 C>T", "CTCF binding"),
-    VariantExample("GGAA deleted there", "hg38", "chr22:19,723,367 CGGAA>C", "PU.1 binding"),
-    VariantExample("TAC inserted there", "hg38", "chr22:19,723,369 G>GTAC", "PU.1 binding"),
+    Example("A base of a CTCF site", "sandbox", "sb1:58,432 G>C", "CTCF binding"),
+    Example("Three bases deleted in it", "sandbox", "sb1:58,430 AGGG>A", "CTCF binding"),
+    Example("Three bases inserted in it", "sandbox", "sb1:58,431 G>GTTA", "CTCF binding"),
+    Example("GP1BB promoter, C>T", "hg19", "chr22:19,710,933 C>T", "CTCF binding"),
+    Example("GGAA deleted there", "hg19", "chr22:19,710,890 CGGAA>C", "PU.1 binding"),
+    Example("TAC inserted there", "hg19", "chr22:19,710,892 G>GTAC", "PU.1 binding"),
+    Example("GP1BB promoter, C>T", "hg38", "chr22:19,723,410 C>T", "CTCF binding"),
+    Example("GGAA deleted there", "hg38", "chr22:19,723,367 CGGAA>C", "PU.1 binding"),
+    Example("TAC inserted there", "hg38", "chr22:19,723,369 G>GTAC", "PU.1 binding"),
 )
 
 
-def variant_examples(genome: str) -> tuple[VariantExample, ...]:
+def variant_examples(genome: str) -> tuple[Example, ...]:
     """The variants to begin with on a genome; empty when none are known."""
     return tuple(example for example in VARIANT_EXAMPLES if example.genome == genome)

@@ -103,9 +103,8 @@ def _about(spec: ModelSpec, track: str, genome: Genome, where: Stretches) -> dic
     from app.export import RESEARCH_USE
     from interpret.effects import placement_rule
     from interpret.regions import PIECE
-    from models.core import Target
 
-    target = Target(track, spec.tracks[spec.track_index(track)].reductions[0])
+    target = spec.tracks[spec.track_index(track)].target
     chroms = dict.fromkeys(locus.chrom for locus in where.loci)
     listed = "\n".join(f"{locus.chrom}\t{locus.start}\t{locus.end}" for locus in where.loci)
     return {

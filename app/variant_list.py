@@ -14,10 +14,8 @@ from app.compute_variants import Batch, percentiles, printable
 from app.variant_question import asked_of
 from app.view import View
 from experiment import long_variants, upload_rows
-from experiment.long_variants import STATUSES, VALUES
-from genome.variant_rows import VariantRow
-from interpret.effects import placement_rule
-from models.core import Target
+from genome.variant_rows import STATUSES, VariantRow
+from interpret.effects import VALUES, placement_rule
 
 SHOWN_ROWS = 500  # of all that match: more would choke a browser
 ORDERS = {
@@ -146,7 +144,7 @@ def formula(batch: Batch, track: str) -> str:
     """How the columns are computed, one paragraph."""
     spec = batch.spec
     found = spec.tracks[spec.track_index(track)]
-    unit = Target(track, found.reductions[0]).unit(spec)
+    unit = found.target.unit(spec)
     strands = "both strands" if len(spec.strands) == 2 else "the strand as given"
     members = (
         f"{spec.n_members} networks (spread: their standard deviation; members agree: whether all give the same sign)"

@@ -111,6 +111,13 @@ def said(first: str, rest: str, below: str = "") -> str:
     )
 
 
+def numbers_table(columns: Mapping[str, Any], formats: Mapping[str, str], *, key: str) -> None:
+    """A table without row numbers, its columns of numbers written as the formats say."""
+    number = st.column_config.NumberColumn
+    shown = {name: number(format=written) for name, written in formats.items()}
+    st.dataframe(columns, hide_index=True, width="stretch", placeholder="–", column_config=shown, key=key)
+
+
 def progress_in(slot: Any, what: str) -> Callable[[float], None]:
     """Progress drawn into a place kept for it: at once a word, then a bar ten times a second.
 

@@ -20,7 +20,8 @@ from genome.blocks import BlockGenome
 from genome.catalog import open_genome
 from genome.errors import UserError
 from genome.source import Genome
-from genome.variant_rows import Status, VariantRow
+from genome.variant_rows import STATUSES, VariantRow
+from interpret.effects import VALUES
 from interpret.variants import VariantEffects, score
 from models import registry
 from models.core import ModelSpec
@@ -29,18 +30,6 @@ from models.engine import Progress, Runner
 KIND_NAME = "variants"
 MOST_SLICES = 20_000
 MOST_BYTES = 2_000_000_000  # of the arrays of one job
-VALUES = ("before", "after", "delta", "spread", "low", "high")
-STATUSES: tuple[Status, ...] = (
-    "ok",
-    "REF mismatch",
-    "off the end",
-    "N",
-    "symbolic allele",
-    "no ALT allele",
-    "too long",
-    "unknown chromosome",
-    "not a variant",
-)
 PENDING = 255  # in place of a status where a row is not computed yet
 SNV = 0
 KINDS = ("single base", "several bases", "insertion", "deletion", "insertion and deletion", "no change")

@@ -91,10 +91,16 @@ def resolve(text: str, genome: Genome, genes: Genes | None, *, remote: Lookup | 
     if is_vcf_line(text):
         line = parse_vcf_line(text)
         return _among(line.variants, "variant", genome, line.name or "This line", line.notices)
-    rsid = _RSID.fullmatch(text)
+    rsid = rsid_in(text)
     if rsid:
-        return _from_rsid(rsid[1].lower(), genome, remote)
+        return _from_rsid(rsid, genome, remote)
     return _from_name(text, genome, genes, remote)
+
+
+def rsid_in(text: str) -> str:
+    """The rsID that a text is, in lower case; empty when it is something else."""
+    found = _RSID.fullmatch(text)
+    return found[1].lower() if found else ""
 
 
 def checked_locus(locus: Locus, genome: Genome) -> tuple[Locus, tuple[str, ...]]:

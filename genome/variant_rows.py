@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Literal
+from typing import Literal, get_args
 
 from genome.locus import Locus, Variant
 
@@ -20,6 +20,7 @@ Status = Literal[
     "unknown chromosome",
     "not a variant",
 ]
+STATUSES: tuple[Status, ...] = get_args(Status)  # their order is kept in files of jobs: add new ones at the end
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from genome.errors import UserError
 from genome.hgvs import is_hgvs
 from genome.locus import is_variant, written_variant
-from genome.resolve import Lookup, hgvs_variant
+from genome.resolve import Lookup, hgvs_variant, rsid_in
 from genome.source import Genome
 from genome.variant_lines import Line
 from genome.variant_rows import VariantRow
@@ -20,7 +20,6 @@ COLUMNS = "Its number of columns is not that of the header."
 _MAX_POSITION = 10**12
 _INTEGER = re.compile(r"-?\d{1,30}", re.ASCII)
 _LETTERS = re.compile(r"(?:[A-Za-z]+|[-.*]|<[^>]*>)(?:,(?:[A-Za-z]+|[-.*]|<[^>]*>))*")
-_RSID = re.compile(r"rs\d{1,12}", re.IGNORECASE)
 _NAMES = {
     "chrom": ("chrom", "chr", "chromosome", "contig"),
     "pos": ("pos", "position"),
@@ -119,8 +118,8 @@ def alleles_of_text(line: Line, genome: Genome, lookup: Lookup | None) -> list[V
         return [VariantRow(line.number, chrom, position, "", ref or "-", alt or "-")]
     if is_hgvs(text):
         return [_from_hgvs(line, text, genome)]
-    if _RSID.fullmatch(text):
-        return _from_rsid(line, text.lower(), genome, lookup)
+    if rsid := rsid_in(text):
+        return _from_rsid(line, rsid, genome, lookup)
     separator = next((mark for mark in ("\t", ",", ";") if mark in text), "")
     fields = split(text, separator)
     if len(fields) < 4 and len(text.split()) >= 4:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from interpret.effects import explained, span
+from interpret.effects import around, explained, halves, span
 from models.core import ModelSpec
 from models.engine import Progress, Runner
+from models.metrics import divergence
 from models.predict import by_member, run_windows
 from models.tiling import Tiling
 
@@ -64,11 +65,6 @@ class Profiles:
     divergence: npt.NDArray[np.float64]
 
 
-def around(edits: tuple[Variant, ...]) -> tuple[int, int]:
-    """First and one past the last changed base, 0-based half-open; an insertion counts the base it comes before."""
-    return min(edit.start for edit in edits), max(max(edit.end, edit.start + 1) for edit in edits)
-
-
 def window_around(edits: tuple[Variant, ...], spec: ModelSpec) -> Locus:
     """The locus around changes that fits one window of the model with either allele.
 
@@ -113,9 +109,8 @@ def sweep(
     changed = edited(reference, edits)
     # Everything left of the first change is the same in both, so the index of the first base is too.
     values = []
-    for index, sequence in enumerate((reference, changed)):
+    for sequence, share in zip((reference, changed), halves(progress), strict=True):
         tiling = Tiling(window, 1, starts, (0, sequence.length), False)
-        share = None if progress is None else _half(progress, index)
         values.append(by_member(explained(run_windows(run, sequence, tiling, share), spec), spec))
     difference = values[1] - values[0]
     one = difference.shape[1] == 1
@@ -150,24 +145,17 @@ def profiles(run: Runner, spec: ModelSpec, reference: Sequence, edits: tuple[Var
     positions, left, right = np.intersect1d(found[0][0], found[1][0], return_indices=True)
     before, after = found[0][1][:, left], found[1][1][:, right]
     near = (positions >= first - AROUND) & (positions < last + AROUND)
-    divergence = np.array(
+    distances = np.array(
         [
-            _divergence(before[list(pair)][:, near].ravel(), after[list(pair)][:, near].ravel())
+            _distance(before[list(pair)][:, near].ravel(), after[list(pair)][:, near].ravel())
             for pair in (spec.strand_pair(index) for index in range(len(spec.tracks)))
         ]
     )
-    return Profiles(positions, before, after, divergence)
+    return Profiles(positions, before, after, distances)
 
 
-def _divergence(one: Float, other: Float) -> float:
+def _distance(one: Float, other: Float) -> float:
     """Jensen-Shannon distance (base 2) of two rows of reads: 0 for one shape, 1 for shapes that share no place."""
     if not one.sum() > 0 or not other.sum() > 0:
         return float("nan")
-    p, q = (row.astype(np.float64) / row.sum(dtype=np.float64) for row in (one, other))
-    middle = (p + q) / 2
-    terms = [np.where(row > 0, row * np.log2(np.where(row > 0, row, 1) / middle.clip(1e-300)), 0.0) for row in (p, q)]
-    return float(np.sqrt(max(0.0, (terms[0].sum() + terms[1].sum()) / 2)))
-
-
-def _half(progress: Progress, index: int) -> Progress:
-    return lambda done: progress((index + done) / 2)
+    return float(np.sqrt(max(0.0, float(divergence(one[None], other[None])[0]))))

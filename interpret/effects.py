@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,12 @@ import torch
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from models.core import ModelSpec, Target
+from models.core import ModelSpec
 from models.engine import Progress, Runner
 from models.predict import by_member, run_windows
 from models.tiling import Tiling, core_of, tile
+
+VALUES = ("before", "after", "delta", "spread", "low", "high")  # what is told of an effect in numbers
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def effect(
     else:
         before, after = _placed_windows(reference, changed, edits, spec)
         rule = placement_rule(spec)
-    halfway = _halves(progress)
+    halfway = halves(progress)
     values = [
         by_member(explained(run_windows(run, sequence, tiling, share), spec), spec)  # (placements, members, tracks)
         for sequence, tiling, share in ((reference, before, halfway[0]), (changed, after, halfway[1]))
@@ -105,19 +108,23 @@ def effect_of(
         after: float32 (placements, members, tracks), with them.
         rule: one sentence on where the windows lay.
     """
+    return Effect(edits, **summed_up(before, after), rule=rule)
+
+
+def summed_up(before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[Any]]:
+    """What is told of scalars (..., placements, members, tracks): ``VALUES`` and ``signs_agree``, each (..., tracks)."""
     difference = after - before
-    by_placement, by_members = difference.mean(axis=1), difference.mean(axis=0)
-    return Effect(
-        edits=edits,
-        before=before.mean(axis=(0, 1)),
-        after=after.mean(axis=(0, 1)),
-        delta=difference.mean(axis=(0, 1)),
-        spread=by_members.std(axis=0, ddof=1) if len(by_members) > 1 else np.zeros_like(by_members[0]),
-        low=by_placement.min(axis=0),
-        high=by_placement.max(axis=0),
-        signs_agree=(np.sign(by_members) == np.sign(by_members[:1])).all(axis=0),
-        rule=rule,
-    )
+    by_placement, by_members = difference.mean(axis=-2), difference.mean(axis=-3)
+    several = by_members.shape[-2] > 1
+    return {
+        "before": before.mean(axis=(-3, -2)),
+        "after": after.mean(axis=(-3, -2)),
+        "delta": difference.mean(axis=(-3, -2)),
+        "spread": by_members.std(axis=-2, ddof=1) if several else np.abs(0 * by_members[..., 0, :]),  # NaN stays NaN
+        "low": by_placement.min(axis=-2),
+        "high": by_placement.max(axis=-2),
+        "signs_agree": (np.sign(by_members) == np.sign(by_members[..., :1, :])).all(axis=-2),
+    }
 
 
 def placed_starts(first: int, last: int, spec: ModelSpec) -> list[int]:
@@ -160,8 +167,7 @@ def window_activity(run: Runner, spec: ModelSpec, sequence: Sequence, start: int
 def explained(components: npt.NDArray[np.float32], spec: ModelSpec) -> npt.NDArray[np.float32]:
     """The usual explained scalar of every track: (windows, components, tracks, bins) -> (windows, components, tracks)."""
     flat = torch.from_numpy(components.reshape(-1, *components.shape[2:]))
-    scalars = [Target(track.name, track.reductions[0]).scalar(spec, flat) for track in spec.tracks]
-    return torch.stack(scalars, 1).numpy().reshape(*components.shape[:2], len(spec.tracks))
+    return spec.usual_scalars(flat).numpy().reshape(*components.shape[:2], len(spec.tracks))
 
 
 def _single_window(sequence: Sequence, shown: Locus | None, spec: ModelSpec) -> Tiling | None:
@@ -178,7 +184,7 @@ def _placed_windows(
     reference: Sequence, changed: Sequence, edits: tuple[Variant, ...], spec: ModelSpec
 ) -> tuple[Tiling, Tiling]:
     """The windows around the changes, in the reference and at the same first base in the changed sequence."""
-    first, last = min(edit.start for edit in edits), max(max(edit.end, edit.start + 1) for edit in edits)
+    first, last = around(edits)
     window = spec.input_length
     longest = span(edits)
     if longest > window // 2:
@@ -189,13 +195,19 @@ def _placed_windows(
     return tuple(Tiling(window, 1, starts, (0, sequence.length), False) for sequence in (reference, changed))  # type: ignore[return-value]
 
 
+def around(edits: tuple[Variant, ...]) -> tuple[int, int]:
+    """First and one past the last changed base, 0-based half-open; an insertion counts the base it comes before."""
+    return min(edit.start for edit in edits), max(max(edit.end, edit.start + 1) for edit in edits)
+
+
 def span(edits: tuple[Variant, ...]) -> int:
     """What lies from the first changed base to the last, in bp, in the longer allele."""
     before = max(edit.end for edit in edits) - min(edit.start for edit in edits)
     return max(1, before, before + sum(len(edit.alt) - len(edit.ref) for edit in edits))
 
 
-def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+def halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """Progress of the first of two like parts, and of the second."""
     if progress is None:
         return None, None
     return lambda done: progress(done / 2), lambda done: progress(0.5 + done / 2)

@@ -12,7 +12,7 @@ from genome.locus import Locus, Variant
 from genome.sequence import codes_of, edited
 from genome.source import Genome
 from interpret.allele_scalars import window_scalars
-from interpret.effects import Effect, effect_of, placed_starts, placement_rule, span
+from interpret.effects import Effect, around, effect_of, placed_starts, placement_rule, span
 from interpret.variant_windows import MAX_N, Codes, cut, share_unknown
 from models.core import ModelSpec
 from models.engine import Progress, Runner
@@ -109,7 +109,7 @@ def _windows(spec: ModelSpec, genome: Genome, variants: tuple[Variant, ...]) -> 
             f"These variants span {longest:,} bp, more than half of the model's window of {window:,} bp: it cannot tell "
             "what they do together; ask for each alone."
         )
-    first, last = min(one.start for one in variants), max(max(one.end, one.start + 1) for one in variants)
+    first, last = around(variants)
     starts = np.array(placed_starts(first, last, spec), dtype=np.int64)
     lost = sum(max(0, len(one.ref) - len(one.alt)) for one in variants)
     origin, end = min(int(starts[0]), first), max(int(starts[-1]) + window, last) + lost

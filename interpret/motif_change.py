@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from genome.locus import Variant
 from genome.sequence import Sequence
-from interpret.alleles import around
+from interpret.effects import around
 from interpret.jaspar import Motif, jaspar_motifs
 from interpret.matches import Level, Match, chance, grouped, supported
 from interpret.motifs import Q_LIMIT, Hit

@@ -11,7 +11,7 @@ from interpret.checks import HOW, Check, Level
 from interpret.effects import Effect
 from interpret.trust import PREDICTION
 from interpret.wording import LOG_ODDS, WEAK, digits_for, signed
-from models.core import ModelSpec, Target
+from models.core import ModelSpec
 
 ALLELES = ("REF", "ALT")
 # What an effect stands on. Networks that differ about the level of one allele may well agree about the difference, which is
@@ -164,7 +164,7 @@ def pair_sentence(
         name: what the track is called here, where that is not its name.
     """
     track = spec.tracks[index]
-    unit, digits = Target(track.name, track.reductions[0]).unit(spec), digits_for(track.sd) + 1
+    unit, digits = track.target.unit(spec), digits_for(track.sd) + 1
     before, after, delta = (float(values[index]) for values in (effect.before, effect.after, effect.delta))
     levels = f"{signed(before, digits)} → {signed(after, digits)} {unit}"
     between = f" ± {float(effect.spread[index]):.{digits}f} between networks" if spec.n_members > 1 else ""

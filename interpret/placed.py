@@ -9,7 +9,7 @@ from genome.sequence import Sequence, codes_of
 from interpret.attribution import Float
 from interpret.effects import explained, placed_starts, placement_rule
 from interpret.substitutions import Substitutions
-from models.core import ModelSpec, Target
+from models.core import ModelSpec
 from models.engine import Progress, Runner
 from models.predict import Components, by_member
 from models.tiling import Tiling, core_of, windows
@@ -53,7 +53,7 @@ def placed_effects(
     standing = by_base[:, np.minimum(codes, 3), np.arange(part.length)]  # (members, length)
     effects = np.where(codes == 4, np.float32(np.nan), by_base - standing[:, None])
     spread = effects.std(axis=0, ddof=1) if len(effects) > 1 else None
-    unit = Target(track, spec.tracks[index].reductions[0]).unit(spec)
+    unit = spec.tracks[index].target.unit(spec)
     rule = placement_rule(spec, "each change")
     return Substitutions(part, effects.mean(axis=0), spread, unit, rule)
 

@@ -18,7 +18,7 @@ from interpret.background_build import merged
 from interpret.effects import placement_rule
 from interpret.substitutions import Substitutions
 from interpret.variants import score
-from models.core import ModelSpec, Target
+from models.core import ModelSpec
 from models.engine import Progress, Runner
 
 PIECE = 500  # bp computed and kept at a time
@@ -121,7 +121,7 @@ def substitutions_in(
     standing = np.isfinite(effects).any(axis=0) & (codes < 4)
     for values in (effects, spread):
         values[codes[standing], np.flatnonzero(standing)] = 0
-    unit = Target(track, spec.tracks[index].reductions[0]).unit(spec)
+    unit = spec.tracks[index].target.unit(spec)
     return Substitutions(
         sequence, effects, spread if spec.n_members > 1 else None, unit, placement_rule(spec, "each change")
     )

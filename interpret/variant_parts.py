@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from genome.locus import Locus, Variant
 from genome.variant_rows import VariantRow
+from interpret.effects import VALUES
 from interpret.variants import VariantEffects
 
 Arrays = Mapping[str, npt.NDArray[Any]]
-
-_FLOATS = ("before", "after", "delta", "spread", "low", "high")
 
 
 def as_arrays(effects: VariantEffects) -> Arrays:
@@ -23,7 +22,7 @@ def as_arrays(effects: VariantEffects) -> Arrays:
     rows = json.dumps([as_list(row) for row in effects.rows], separators=(",", ":"))
     return {
         "rows": np.frombuffer(rows.encode("ascii"), dtype=np.uint8),
-        "values": np.stack([getattr(effects, name) for name in _FLOATS]),
+        "values": np.stack([getattr(effects, name) for name in VALUES]),
         "signs_agree": effects.signs_agree,
     }
 
@@ -31,8 +30,8 @@ def as_arrays(effects: VariantEffects) -> Arrays:
 def from_arrays(arrays: Arrays) -> VariantEffects:
     """The chunk that was kept, equal to the one that was given."""
     rows = tuple(as_row(fields) for fields in json.loads(arrays["rows"].tobytes()))
-    before, after, delta, spread, low, high = arrays["values"].astype(np.float32)
-    return VariantEffects(rows, before, after, delta, spread, low, high, arrays["signs_agree"].astype(bool))
+    values = dict(zip(VALUES, arrays["values"].astype(np.float32), strict=True))
+    return VariantEffects(rows, **values, signs_agree=arrays["signs_agree"].astype(bool))
 
 
 def as_list(row: VariantRow) -> list[Any]:

@@ -11,12 +11,14 @@ import numpy.typing as npt
 from genome.source import Genome
 from genome.variant_rows import VariantRow
 from interpret.allele_scalars import allele_scalars
+from interpret.effects import VALUES, summed_up
 from interpret.variant_windows import allele_windows
 from models.core import ModelSpec
 from models.engine import Progress, Runner
 
 Float = npt.NDArray[np.float32]
 
+_ARRAYS = (*VALUES, "signs_agree")
 _MOST_BYTES = 1 << 24  # letters of all windows that stand in memory at a time
 
 
@@ -47,7 +49,7 @@ class VariantEffects:
 
     def __post_init__(self) -> None:
         shape = (len(self.rows), self.before.shape[1])
-        for name in ("before", "after", "delta", "spread", "low", "high", "signs_agree"):
+        for name in _ARRAYS:
             if getattr(self, name).shape != shape:
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, not {shape}")
 
@@ -95,11 +97,10 @@ def _scored(
         parts.append(_block(run, spec, genome, block, _stretched(progress, first, len(block))))
     if len(parts) == 1:
         return parts[0]
-    names = ("before", "after", "delta", "spread", "low", "high", "signs_agree")
     if not parts:
         empty = np.zeros((0, len(spec.tracks)), np.float32)
         return VariantEffects((), empty, empty, empty, empty, empty, empty, empty.astype(bool))
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _ARRAYS}
     return VariantEffects(tuple(row for part in parts for row in part.rows), **joined)
 
 
@@ -113,24 +114,7 @@ def _block(
     if scored:
         windows = np.stack([one for one in found if not isinstance(one, VariantRow)])  # (n, 2, placements, window)
         values[scored] = allele_scalars(run, spec, windows, progress)
-    return _summed_up(judged, values)
-
-
-def _summed_up(rows: tuple[VariantRow, ...], values: Float) -> VariantEffects:
-    """What is told of scalars (n, 2, placements, members, tracks)."""
-    difference = values[:, 1] - values[:, 0]  # (n, placements, members, tracks)
-    by_placement, by_members = difference.mean(axis=2), difference.mean(axis=1)
-    spread = by_members.std(axis=1, ddof=1) if by_members.shape[1] > 1 else 0 * by_members[:, 0]
-    return VariantEffects(
-        rows=rows,
-        before=values[:, 0].mean(axis=(1, 2)),
-        after=values[:, 1].mean(axis=(1, 2)),
-        delta=difference.mean(axis=(1, 2)),
-        spread=spread,
-        low=by_placement.min(axis=1),
-        high=by_placement.max(axis=1),
-        signs_agree=(np.sign(by_members) == np.sign(by_members[:, :1])).all(axis=1),
-    )
+    return VariantEffects(judged, **summed_up(values[:, 0], values[:, 1]))
 
 
 def _after(progress: Progress | None, done: int) -> Progress | None:

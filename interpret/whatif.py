@@ -16,7 +16,7 @@ import numpy.typing as npt
 from genome.errors import UserError
 from genome.sequence import Sequence, encoded
 from interpret.effects import explained
-from models.core import ModelSpec, Target, Track
+from models.core import ModelSpec, Track
 from models.engine import Progress, Runner
 from models.predict import Components, by_member
 from models.shuffle import Codes, codes_of, shuffle_codes
@@ -97,7 +97,7 @@ def default_scale(spec: ModelSpec) -> Scale:
 def unit_of(spec: ModelSpec, track: int, scale: Scale) -> str:
     """What values of a track are counted in on a scale: text for people."""
     one = spec.tracks[track]
-    return amount_unit(one) if scale == "amount" else Target(one.name, one.reductions[0]).unit(spec)
+    return amount_unit(one) if scale == "amount" else one.target.unit(spec)
 
 
 def scale_words(spec: ModelSpec, scale: Scale) -> str:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from genome.errors import UserError
 from models import registry
-from models.core import Model, ModelSpec, Target
+from models.core import Model, ModelSpec
 from models.tensor_files import free_bytes, refuse_too_large
 
 SECONDS = 180.0  # a model that takes longer over a few windows is of no use on a screen
@@ -235,7 +235,7 @@ def _completeness(model: Model, x: Tensor) -> Finding:
     """Integrated gradients of one window from the uniform reference: do the letters add up?"""
     spec, row = model.spec, x[:1]
     points = N_POINTS if spec.input_length <= LONG_WINDOW else N_LONG_POINTS
-    target = Target(spec.tracks[0].name, spec.tracks[0].reductions[0])
+    target = spec.tracks[0].target
     from captum.attr import IntegratedGradients  # an implementation that is not the one it is asked beside
 
     def scalar(y: Tensor) -> Tensor:
@@ -294,7 +294,7 @@ def _gap(one: Tensor, other: Tensor) -> float:
 def _moved(model: Model, one: Tensor, other: Tensor) -> str:
     """The mean difference of the explained scalars, in standard deviations of the first track."""
     spec = model.spec
-    target = Target(spec.tracks[0].name, spec.tracks[0].reductions[0])
+    target = spec.tracks[0].target
     a, b = (target.scalar(spec, y[:, : len(spec.tracks)]) for y in (one, other))
     return f"{float((a - b).abs().mean()) / spec.tracks[0].sd:.2g} sd"
 

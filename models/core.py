@@ -55,6 +55,11 @@ class Track:
         """The scalars of this track that can be explained, the usual one first."""
         return ("counts", "profile") if self.kind == "profile" else ("mean",)
 
+    @property
+    def target(self) -> Target:
+        """The usual scalar of this track."""
+        return Target(self.name, self.reductions[0])
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -122,6 +127,10 @@ class ModelSpec:
             for i, t in enumerate(self.tracks)
             if i == index or (t.strand not in (".", one.strand) and one.strand != "." and _same_but_strand(t, one))
         )
+
+    def usual_scalars(self, y: Tensor) -> Tensor:
+        """The usual scalar of every track: (n, tracks, bins) -> (n, tracks)."""
+        return torch.stack([track.target.scalar(self, y) for track in self.tracks], 1)
 
     @property
     def strands(self) -> tuple[str, ...]:

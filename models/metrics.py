@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+Profiles = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -199,3 +200,22 @@ def bootstrap_correlation(
         rows = np.concatenate([rows_of[pick] for pick in random.integers(0, len(names), len(names))])
         drawn[:, resample] = [correlation(row[rows], measured[rows]) for row in predicted]
     return drawn
+
+
+def divergence(one: Profiles, other: Profiles) -> npt.NDArray[np.float64]:
+    """float64 (n,): Jensen-Shannon divergence in bits between the shapes of profiles (n, ...), 0 to 1."""
+    p, q = (shares(profiles) for profiles in (one, other))
+    middle = (p + q) / 2
+    return np.asarray((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2)
+
+
+def shares(profiles: Profiles) -> npt.NDArray[np.float64]:
+    """float64 (n, numbers): each profile divided by its sum; an empty one is flat."""
+    flat = profiles.reshape(len(profiles), -1).astype(np.float64)
+    total = flat.sum(axis=1, keepdims=True)
+    return np.where(total > 0, flat / np.where(total > 0, total, 1.0), 1.0 / flat.shape[1])
+
+
+def _relative_entropy(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """float64 (n,): Kullback-Leibler divergence in bits of p from q (n, bins), where q is nowhere 0 but p is."""
+    return np.asarray((p * np.log2(np.where(p > 0, p, 1.0) / np.where(p > 0, q, 1.0))).sum(axis=1))

@@ -23,7 +23,7 @@ from models.composition import N_WORDS, WORD_LENGTH, words_of
 from models.core import Model
 from models.cost import cost
 from models.loop import progress_of
-from models.metrics import bootstrap_correlation, interval, pearson, rounded
+from models.metrics import bootstrap_correlation, divergence, interval, pearson, rounded, shares
 from models.profile_card import card
 from models.profile_data import INPUT_LENGTH, MARGIN, OUTPUT_LENGTH, Experiment, shipped, simulate, turned
 from models.profile_task import NAME, ProfileRecipe, answers
@@ -39,17 +39,10 @@ def log_counts(profiles: Float) -> npt.NDArray[np.float64]:
     return np.asarray(np.log1p(profiles.sum(axis=(1, 2), dtype=np.float64)))
 
 
-def divergence(one: Float, other: Float) -> npt.NDArray[np.float64]:
-    """float64 (n,): Jensen-Shannon divergence in bits between the shapes of profiles (n, 2, bins), 0 to 1."""
-    p, q = (_shares(profiles) for profiles in (one, other))
-    middle = (p + q) / 2
-    return np.asarray((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2)
-
-
 def loss_per_read(expected: Float, reads: Float) -> float:
     """Mean negative log probability in nats of where a read begins, over all reads (n, 2, bins) of the windows."""
-    shares = np.maximum(_shares(expected), 1e-12)
-    return float(-(reads.reshape(len(reads), -1) * np.log(shares)).sum() / reads.sum())
+    of_each = np.maximum(shares(expected), 1e-12)
+    return float(-(reads.reshape(len(reads), -1) * np.log(of_each)).sum() / reads.sum())
 
 
 def counts_scores(predicted: Mapping[str, Float], truth: Float, reads: Float) -> list[dict[str, Any]]:
@@ -207,18 +200,6 @@ def _first_of_pairs() -> npt.NDArray[np.bool_]:
     words = np.arange(N_WORDS)
     letters = words[:, None] // 4 ** np.arange(WORD_LENGTH) % 4  # last letter first
     return np.asarray(words <= ((3 - letters) * 4 ** np.arange(WORD_LENGTH)[::-1]).sum(axis=1))
-
-
-def _shares(profiles: Float) -> npt.NDArray[np.float64]:
-    """float64 (n, 2 x bins): each profile divided by its sum; an empty one is flat."""
-    flat = profiles.reshape(len(profiles), -1).astype(np.float64)
-    total = flat.sum(axis=1, keepdims=True)
-    return np.where(total > 0, flat / np.where(total > 0, total, 1.0), 1.0 / flat.shape[1])
-
-
-def _relative_entropy(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """float64 (n,): Kullback-Leibler divergence in bits of p from q (n, bins), where q is nowhere 0 but p is."""
-    return np.asarray((p * np.log2(np.where(p > 0, p, 1.0) / np.where(p > 0, q, 1.0))).sum(axis=1))
 
 
 if __name__ == "__main__":

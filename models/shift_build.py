@@ -16,7 +16,7 @@ import torch
 from genome.errors import UserError
 from models import registry
 from models.composition import WordModel, fit_words, unknown_share
-from models.core import Model, ModelSpec, Target
+from models.core import Model, ModelSpec
 from models.engine import Array, Function, Progress, Runner
 from models.predict import Components, Embeddings
 from models.shift import (
@@ -163,8 +163,7 @@ def predicted(run: Runner, spec: ModelSpec, codes: Codes, progress: Progress | N
     parts = []
     for first in range(0, len(codes), _CHUNK):
         mean = torch.from_numpy(run(Components(), (encoded(codes[first : first + _CHUNK]),), None)[0].mean(axis=1))
-        scalars = [Target(track.name, track.reductions[0]).scalar(spec, mean) for track in spec.tracks]
-        parts.append(torch.stack(scalars, dim=1).numpy())
+        parts.append(spec.usual_scalars(mean).numpy())
         if progress is not None:
             progress(min(1.0, (first + _CHUNK) / len(codes)))
     return np.concatenate(parts)

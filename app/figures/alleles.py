@@ -22,8 +22,9 @@ from app.figures.logos import (
     svg_text,
 )
 from genome.locus import Variant
-from interpret.alleles import Profiles, Sweep, around
+from interpret.alleles import Profiles, Sweep
 from interpret.attribution import Attribution
+from interpret.effects import around
 from interpret.wording import signed
 
 Float = npt.NDArray[np.float64]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from app.figures.heatmap import GREY, INK, LOWERS, RAISES, plain
-from experiment.long_variants import STATUSES
+from genome.variant_rows import STATUSES
 
 MAX_DOTS = 1_000  # more would choke a browser; the largest are drawn
 _BINS = 60

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import streamlit as st
 
 from app.screens import state
@@ -11,8 +9,7 @@ from app.settings import remote_policy
 from app.widgets import text
 from genome import catalog
 from genome.catalog import RemoteNotAllowed
-
-_RSID = re.compile(r"\s*rs\d{1,12}\s*", re.IGNORECASE)
+from genome.resolve import rsid_in
 
 
 def ask(genome: str, refusal: RemoteNotAllowed) -> None:
@@ -24,7 +21,7 @@ def ask(genome: str, refusal: RemoteNotAllowed) -> None:
 
 def offer_lookup(typed: str) -> None:
     """Offers to allow looking up an rsID, where that is what was refused."""
-    if _RSID.fullmatch(typed) and remote_policy() == "ask" and not state.remote_allowed():
+    if rsid_in(typed) and remote_policy() == "ask" and not state.remote_allowed():
         st.button("Allow looking up names at Ensembl in this session", key="allow-ensembl", on_click=_allow)
 
 

@@ -20,7 +20,6 @@ from genome.sequence import clean_bases
 from interpret.background import Rank
 from interpret.effects import Effect
 from interpret.wording import digits_for, reading, signed
-from models.core import Target
 
 CHOSEN = "chosen_base"
 _KINDS = ("Substitute", "Delete", "Insert before")
@@ -220,7 +219,7 @@ def _rule(view: View, asker: Asker) -> str:
 def _unit(found: Answer) -> str:
     """What effects are counted in: always the usual scalar of the track, whatever is explained."""
     track = found.spec.tracks[found.spec.track_index(found.view.track)]
-    return Target(track.name, track.reductions[0]).unit(found.spec)
+    return track.target.unit(found.spec)
 
 
 def _unedited(view: View) -> View:

@@ -101,7 +101,7 @@ def of_example(example: Example) -> View:
     from genome.locus import parse_locus
 
     spec = registry.spec(registry.DEFAULT_MODEL)
-    return View(spec.model_id, example.genome, parse_locus(example.locus), example.track)
+    return View(spec.model_id, example.genome, parse_locus(example.typed), example.track)
 
 
 def asker() -> Asker:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import compute_variant
 from app.compute import Asker
-from app.examples import VariantExample, variant_examples
+from app.examples import Example, variant_examples
 from app.export import RESEARCH_USE
 from app.screens import consent, navigation, state, variant_answer, variant_state
 from app.screens.variant_state import MODE, ONE, PREFIX, SEVERAL, TOGETHER, TYPED
@@ -148,7 +148,7 @@ def _of_model(view: View, model: str) -> View:
     )
 
 
-def _try(example: VariantExample, view: View) -> None:
+def _try(example: Example, view: View) -> None:
     """Types an example into the box and asks it."""
     st.session_state[TYPED] = example.typed
     names = [track.name for track in registry.spec(view.model).tracks]

@@ -14,8 +14,9 @@ from app.figures import alleles
 from app.figures.logos import Palette
 from app.screens import variant_together
 from app.variant_question import VariantQuestion
-from app.widgets import UNITS, chips, said, text
+from app.widgets import UNITS, chips, numbers_table, said, text
 from interpret import motif_change
+from interpret.alleles import AROUND
 from interpret.checks import strip as drawn
 from interpret.methods import in_words
 from interpret.motif_change import MotifChange, Site
@@ -119,7 +120,7 @@ def _predictions(found: VariantAnswer) -> None:
         )
         st.caption(
             f"Expected reads in the window centred on the variant, at bases that both alleles have. Change of shape within "
-            f"{alleles_around()} bp: {row.divergence:.3f} (Jensen-Shannon distance, 0 to 1)."
+            f"{AROUND} bp: {row.divergence:.3f} (Jensen-Shannon distance, 0 to 1)."
         )
         return
     st.markdown(f"**{text(row.name)}, wherever the window lies**")
@@ -131,31 +132,14 @@ def _predictions(found: VariantAnswer) -> None:
     )
 
 
-def alleles_around() -> int:
-    """How far from the variant shapes are compared, in bp."""
-    from interpret.alleles import AROUND
-
-    return AROUND
-
-
 def _table(found: VariantAnswer, asker: Asker) -> None:
     """One row for each track, the percentile with its null, and the files."""
     st.markdown("**Every track**")
     digits = digits_for(min(track.sd for track in found.spec.tracks)) + 1
     columns = variant_record.table(found.rows)
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        columns,
-        hide_index=True,
-        width="stretch",
-        placeholder="–",
-        column_config={
-            name: number(format=f"%.{digits}f")
-            for name in ("REF", "ALT", "± networks", "lowest window", "highest window")
-        }
-        | {"effect": number(format=f"%+.{digits}f"), "percentile": number(format="%.2f")},
-        key="variant-table",
-    )
+    level, change = f"%.{digits}f", f"%+.{digits}f"
+    shown = dict.fromkeys(("REF", "ALT", "± networks", "lowest window", "highest window"), level)
+    numbers_table(columns, shown | {"effect": change, "percentile": "%.2f"}, key="variant-table")
     levels = [abs(level) for row in found.rows if row.unit == LOG_ODDS for level in (row.before, row.after)]
     beyond = f" Log odds beyond ±{CHECKED:.0f} are beyond what validation rows can check: only their order counts."
     of = "; ".join(variant_record.nulls(found.rows)).rstrip(".")

@@ -12,9 +12,8 @@ from app.figures import variants as figures
 from app.screens import state, variant_files
 from app.variant_list import ORDERS, SHOWN_ROWS, Found, Wanted
 from app.widgets import text
-from experiment.long_variants import STATUSES
+from genome.variant_rows import STATUSES
 from interpret.wording import signed
-from models.core import Target
 
 _FIRST = 10  # rows that are listed while the rest is computed
 
@@ -148,4 +147,4 @@ def _rows(batch: Batch, wanted: Wanted, found: Found, key: str, most: int) -> No
 
 def _unit(batch: Batch, track: str) -> str:
     spec = batch.spec
-    return Target(track, spec.tracks[spec.track_index(track)].reductions[0]).unit(spec)
+    return spec.tracks[spec.track_index(track)].target.unit(spec)

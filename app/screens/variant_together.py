@@ -7,7 +7,7 @@ import streamlit as st
 from app import compute_variant, variant_record
 from app.compute import Asker
 from app.compute_variant import VariantAnswer
-from app.widgets import problem, progress_in, text
+from app.widgets import numbers_table, problem, progress_in, text
 from genome.errors import UserError
 from interpret.wording import digits_for
 
@@ -28,18 +28,8 @@ def show(found: VariantAnswer, asker: Asker) -> None:
         st.markdown(f"**Together and alone: {text(found.row.name)}**")
         columns = variant_record.together(haplotype, index)
         digits = digits_for(found.spec.tracks[index].sd) + 1
-        number = st.column_config.NumberColumn
-        st.dataframe(
-            columns,
-            hide_index=True,
-            width="stretch",
-            placeholder="–",
-            column_config={
-                name: number(format=f"%+.{digits}f") for name in ("effect", "lowest window", "highest window")
-            }
-            | {"± networks": number(format=f"%.{digits}f")},
-            key="variant-together",
-        )
+        shown = dict.fromkeys(("effect", "lowest window", "highest window"), f"%+.{digits}f")
+        numbers_table(columns, shown | {"± networks": f"%.{digits}f"}, key="variant-together")
         st.caption(
             text(
                 f"{found.row.formula}; all read in the same windows. {haplotype.together.rule} The difference is together minus the "

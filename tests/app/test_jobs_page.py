@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,18 +46,6 @@ def jobs_page(page: AppTest) -> AppTest:
         jobs.show()
 
     return AppTest.from_function(script, default_timeout=60)
-
-
-@pytest.fixture
-def queue() -> Iterator[None]:
-    """A server's queue in this process."""
-    compute_jobs.launch()
-    end = time.monotonic() + 60
-    while jobs.trouble():
-        assert time.monotonic() < end, jobs.trouble()
-        time.sleep(0.05)
-    yield
-    jobs.stop()
 
 
 def finished(digest: str) -> jobs.Job:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import compute_jobs, compute_variants, variant_list
+from app import compute_variants, variant_list
 from app.compute import Asker
 from app.variant_list import Wanted
 from app.view import View
@@ -37,18 +36,6 @@ def page() -> AppTest:
     found.selectbox(key="variants-model").set_value(registry.spec("simple").model_id)
     found.selectbox(key="variants-genome").set_value("sandbox")
     return found.run()
-
-
-@pytest.fixture
-def queue() -> Iterator[None]:
-    """A server's queue in this process."""
-    compute_jobs.launch()
-    end = time.monotonic() + 60
-    while jobs.trouble():
-        assert time.monotonic() < end, jobs.trouble()
-        time.sleep(0.05)
-    yield
-    jobs.stop()
 
 
 def given(page: AppTest, text: str) -> AppTest:

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from app.components import igv
 from genome import catalog
 from genome.locus import Locus
 from models import registry
@@ -92,6 +93,15 @@ def served(home: Path, **settings: str) -> Iterator[str]:
     settings = {"HOME": str(home), "CISLENS_HOME": str(home / "cislens"), "CISLENS_REMOTE": "ask", **settings}
     with server(command, f"http://127.0.0.1:{port}/_stcore/health", **settings):
         yield f"http://127.0.0.1:{port}/"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A fresh installation, whose genome browser is there; files that need more have one of their own."""
+    if not igv.bundle_available():
+        pytest.skip("igv.js is not installed: run make setup")
+    with served(tmp_path_factory.mktemp("home")) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -7,20 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.components import igv
-from tests.e2e.conftest import Visitor, link, served
+from tests.e2e.conftest import Visitor, link
 
 pytestmark = pytest.mark.browser
 
 SITE = "sb1:58391-58470"
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not igv.bundle_available():
-        pytest.skip("igv.js is not installed: run make setup")
-    with served(tmp_path_factory.mktemp("home")) as found:
-        yield found
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from app.components import igv
-from tests.e2e.conftest import PATIENCE, Visitor, link, served
+from tests.e2e.conftest import PATIENCE, Visitor, link
 from tests.experiment.test_long_variants import lines
 
 pytestmark = pytest.mark.browser
@@ -18,14 +16,6 @@ pytestmark = pytest.mark.browser
 PLACES = ("sb1:58,351-58,510", "sb1:31,421-31,570")
 LOOKS = 20
 RESTS = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if not igv.bundle_available():
-        pytest.skip("igv.js is not installed: run make setup")
-    with served(tmp_path_factory.mktemp("home")) as found:
-        yield found
 
 
 def took(visitor: Visitor, place: str) -> float:

@@ -8,8 +8,8 @@ import pytest
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.sequence import Sequence, edited
-from interpret.alleles import around, profiles, sweep, window_around
-from interpret.effects import effect, placed_starts
+from interpret.alleles import profiles, sweep, window_around
+from interpret.effects import around, effect, placed_starts
 from models import registry
 from models.core import Model
 from tests.interpret.test_effects import (

@@ -94,9 +94,9 @@ def test_nothing_changed_is_exactly_nothing():
     assert found.before.std() > 0
 
 
-@pytest.mark.parametrize("model", [LINEAR, CURVED])
-def test_the_same_as_one_edit_at_a_time(model):
-    rows = [one for start in (14, 40, 180, 380) for one in every_kind(start)[:-1]]
+def check_against_one_at_a_time(model: Model, starts: tuple[int, ...]) -> None:
+    """Every kind of variant at some places has the effect that it has as an edit."""
+    rows = [one for start in starts for one in every_kind(start)[:-1]]
     found = scored(rows, model)
     run = toy_engine(model).runner(model.spec.model_id)
     for at, one in enumerate(rows):
@@ -104,6 +104,11 @@ def test_the_same_as_one_edit_at_a_time(model):
         alone = effect(run, model.spec, GENOME.sequence(Locus("c", -100, 500)), (one.variant,))
         for name in VALUES:
             np.testing.assert_allclose(getattr(found, name)[at], getattr(alone, name), atol=1e-6)
+
+
+@pytest.mark.parametrize("model", [LINEAR, CURVED])
+def test_the_same_as_one_edit_at_a_time(model):
+    check_against_one_at_a_time(model, (14, 40, 180, 380))
 
 
 def test_chunks_and_order_change_nothing():
@@ -186,14 +191,7 @@ def test_several_letters_at_one_place_and_the_same_one_twice():
 def test_the_model_says_how_many_windows_read_a_variant(placements):
     model = toy_model(Curved)
     model.spec = replace(model.spec, placements=placements)
-    rows = [one for start in (60, 200) for one in every_kind(start)[:-1]]
-    found = scored(rows, model)
-    run = toy_engine(model).runner(model.spec.model_id)
-    for at, one in enumerate(rows):
-        assert one.variant is not None
-        alone = effect(run, model.spec, GENOME.sequence(Locus("c", -100, 500)), (one.variant,))
-        for name in VALUES:
-            np.testing.assert_allclose(getattr(found, name)[at], getattr(alone, name), atol=1e-6)
+    check_against_one_at_a_time(model, (60, 200))
 
 
 @pytest.mark.parametrize("start", [60, 133, 200])

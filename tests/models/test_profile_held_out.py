@@ -9,11 +9,11 @@ import pytest
 
 from genome.sandbox import sites
 from models import registry
+from models.metrics import divergence
 from models.profile_data import MARGIN, OUTPUT_LENGTH, shipped
 from models.profile_held_out import (
     counts_scores,
     deletion_scores,
-    divergence,
     log_counts,
     loss_per_read,
     profile_scores,
