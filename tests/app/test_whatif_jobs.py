@@ -13,7 +13,7 @@ from experiment import job_files, jobs
 from genome.errors import UserError
 from genome.locus import Locus
 from interpret import atlas, modisco
-from tests.app.test_jobs_page import ASKER, everything, finished, jobs_page, page, queue, view
+from tests.app.test_jobs_page import ASKER, everything, finished, jobs_page, page, view
 from tests.app.test_what_if import linked, view_of
 from tests.interpret.test_atlas import cluster
 
