@@ -17,7 +17,7 @@ from tests.app.test_jobs_page import ASKER, everything, finished, jobs_page, pag
 from tests.app.test_what_if import linked, view_of
 from tests.interpret.test_atlas import cluster
 
-__all__ = ["page", "queue"]  # fixtures
+__all__ = ["page"]  # fixtures
 BED = b"sb1\t1000\t1200\nsb1\tx\t3200\n"
 
 
