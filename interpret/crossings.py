@@ -23,9 +23,11 @@ from interpret.rescale import chain, parted
 from models.core import Model, Target
 from models.engine import Progress, Runner
 
-FIRST_STEPS = 4
+FIRST_STEPS = 8
 MOST_STEPS = 64
 MOVED = 0.05  # how far letters may move when the steps are halved, of their size (root of the summed squares)
+LONGER, SMALL = 3, 4  # chains have three times the rows of a usual batch, but where a window is so long that few fit
+LOOKED_AT = 5  # references of a window whose first steps are halved to see how far its letters move
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Crossings:
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:
         x, reference = rows
         mean = x.new_zeros(len(x), len(model.components), *x.shape[1:])
-        for row, node, first in _chains(len(x), self.steps, batch):
+        rows_together = batch if batch < SMALL else LONGER * batch
+        for row, node, first in _chains(len(x), self.steps, rows_together):
             which = torch.from_numpy(row).to(x.device)
             share = torch.from_numpy(node).to(x)[:, None, None] / self.steps
             letters_there = torch.lerp(reference[which], x[which], share)
@@ -63,13 +66,13 @@ class Crossings:
 def _chains(
     count: int, steps: int, batch: int
 ) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
-    """Paths cut into chains of at most ``batch`` rows (2 where that is less).
+    """Paths cut into chains of about ``batch`` rows: one more where that keeps a path whole, and at least 2.
 
     Returns:
         Of each chain: which path each of its rows is of, at which end of a step it stands (0 to ``steps``), and whether a
         path is taken up there, so that it follows nothing.
     """
-    longest = max(1, min(steps, batch - 1))
+    longest = steps if steps <= batch else max(1, batch - 1)
     pieces = [(row, first, min(first + longest, steps)) for row in range(count) for first in range(0, steps, longest)]
     together = max(1, batch // (longest + 1))
     found = []
@@ -96,24 +99,25 @@ def mean_slopes(
 
     Returns:
         float32 (windows, references, components, 4, window); the most steps of one window; and how far the letters of a
-        window moved at most when its steps were halved, of their size.
+        window moved at most when its steps were halved, of their size (of ``FIRST_STEPS``: those of its first references,
+        which move as far as those of all or farther, for what is off differs between references).
 
     Raises:
         NotCovered: when the rule does not cover a step of this network.
     """
 
-    def crossed(which: npt.NDArray[np.int64], steps: int) -> Float:
-        rows = (np.repeat(x[which], references.shape[1], axis=0), references[which].reshape(-1, *x.shape[1:]))
+    def crossed(which: npt.NDArray[np.int64], there: Float, steps: int) -> Float:
+        rows = (np.repeat(x[which], there.shape[1], axis=0), there[which].reshape(-1, *x.shape[1:]))
         (slopes,) = run(Crossings(target, steps), rows, progress)
-        return slopes.reshape(len(which), references.shape[1], *slopes.shape[1:])
+        return slopes.reshape(len(which), there.shape[1], *slopes.shape[1:])
 
-    todo, steps = np.arange(len(x)), FIRST_STEPS
-    found, moved = crossed(todo, steps), np.full(len(x), np.inf)
-    while len(todo) and steps < MOST_STEPS:
+    some, steps = references[:, :LOOKED_AT], FIRST_STEPS
+    found = crossed(np.arange(len(x)), references, steps)
+    moved = _moved(x, some, crossed(np.arange(len(x)), some, steps // 2), found[:, :LOOKED_AT])
+    while len(todo := np.flatnonzero(~(moved <= MOVED))) and steps < MOST_STEPS:
         steps *= 2
-        before, found[todo] = found[todo], crossed(todo, steps)
+        before, found[todo] = found[todo], crossed(todo, references, steps)
         moved[todo] = _moved(x[todo], references[todo], before, found[todo])
-        todo = todo[~(moved[todo] <= MOVED)]
     return found, steps, float(moved.max())
 
 

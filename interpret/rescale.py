@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genome.errors import UserError
 from interpret.rescale_steps import (
+    BOUNDS,
     ELEMENTWISE,
     GATE,
     LIKE,
@@ -120,7 +121,7 @@ def _step(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return _linear(func, args, kwargs)
     if len(signals) == 1:
         if name in ELEMENTWISE:
-            return _elementwise(func, args, kwargs, signals[0], in_place=in_place)
+            return _elementwise(func, args, kwargs, signals[0], in_place=in_place, exact=name in BOUNDS)
         if name in POOLS:
             return _pooled(POOLS[name], args, kwargs, signals[0])
         if name in ("amax", "max"):
@@ -170,9 +171,16 @@ def _linear(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> An
 
 
 def _elementwise(
-    func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired, *, in_place: bool
+    func: Function, args: tuple[Any, ...], kwargs: dict[str, Any], signal: Paired, *, in_place: bool, exact: bool
 ) -> Paired:
-    """The slope between reference and sequence; where they hardly differ, the derivative at the sequence."""
+    """The slope between reference and sequence; where they hardly differ, the derivative at the sequence.
+
+    Args:
+        func, args, kwargs: the step.
+        signal: the one signal among its arguments.
+        in_place: whether the step changes its signal.
+        exact: whether slopes of the smallest change are good (``BOUNDS``), so that only those of none are missing.
+    """
 
     def applied(numbers: Tensor) -> Tensor:
         numbers = numbers.clone() if in_place else numbers
@@ -188,7 +196,7 @@ def _elementwise(
         reference = answer[:-1] if chained else applied(there)
         change = (here[1:] if chained else here) - there
         slope = ((answer[1:] if chained else answer) - reference).div_(change)
-        still = (change.abs_() < LEAST_CHANGE).nonzero(as_tuple=True)
+        still = _still(slope, change, exact=exact)
     if len(still[0]):
         # Where other numbers come with the signal (the slopes of a PReLU), its shape matters.
         alone = not any(isinstance(part, Tensor) and part is not signal for part in (*args, *kwargs.values()))
@@ -205,6 +213,15 @@ def _elementwise(
         with torch.no_grad():
             signal.reference.copy_(reference)
     return signal
+
+
+def _still(slope: Tensor, change: Tensor, *, exact: bool) -> tuple[Tensor, ...]:
+    """Where a signal changes too little for a slope, by axis. ``change`` is used up."""
+    if not exact:
+        return (change.abs_() < LEAST_CHANGE).nonzero(as_tuple=True)
+    if not slope.sum().isnan():  # one number says that there is no 0 / 0: looking for places takes much longer
+        return (slope.new_empty(0, dtype=torch.long),)
+    return slope.isnan().nonzero(as_tuple=True)
 
 
 def _times(given: Tensor, slope: Tensor) -> Tensor:

@@ -57,6 +57,8 @@ ELEMENTWISE = {
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "square", "pow", "rpow", "reciprocal"),
     *("rtruediv", "rdiv", "sin", "cos", "atan", "arctan", "sinh", "cosh", "asinh", "arcsinh", "erf"),
 }
+# Of those, what hands a number on as it is or puts a bound in its place: quotients of its differences have no noise.
+BOUNDS = {"relu", "relu6", "hardtanh", "clamp", "clamp_min", "clamp_max", "clip"}
 # What is only read off a signal: its size, its kind of number.
 READ = {
     *("size", "dim", "ndimension", "len", "numel", "nelement", "stride", "is_contiguous", "is_floating_point"),

@@ -69,7 +69,8 @@ def faster_together(network: nn.Module, x: Tensor, *, gradient: bool) -> bool:
         return False
     layout = ChannelsTogether()
     usual, other = _pass(network, x, None, gradient=gradient), _pass(network, x, layout, gradient=gradient)
-    if not layout.convolutions or not all(_same(*both) for both in zip(usual[1], other[1], strict=True)):
+    answers, *gradients = (_off(*both) for both in zip(usual[1], other[1], strict=True))
+    if not layout.convolutions or answers.max() > SAME or any(off.median() > SAME for off in gradients):
         return False
     times = [(usual[0], other[0])]
     while len(times) < ROUNDS:
@@ -90,8 +91,13 @@ def _pass(
     return time.perf_counter() - start, found
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    return bool((one - other).abs().max() <= SAME * one.abs().max())
+def _off(one: Tensor, other: Tensor) -> Tensor:
+    """float (n,): how far each row lies from the other, of the largest number.
+
+    Of gradients the median row counts: of millions of signals one stands so near its kink that rounding decides on which
+    side, and moves the gradient of its row by a thousandth.
+    """
+    return (one - other).abs().reshape(len(one), -1).amax(1) / one.abs().max()
 
 
 def _convolution(

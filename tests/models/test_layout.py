@@ -82,6 +82,23 @@ def test_it_is_taken_only_where_it_is_faster_and_says_the_same(monkeypatch):
     assert not faster_together(network, x, gradient=False)
 
 
+@pytest.mark.parametrize(("rows_off", "taken"), [(1, True), (2, True), (3, False), (4, False)])
+def test_a_gradient_may_differ_in_rows_where_rounding_decides_at_a_kink_but_not_in_most(monkeypatch, rows_off, taken):
+    network, x = network_and_windows()
+    gradients = torch.ones(4, 3)
+
+    def passed(network, x, way, *, gradient):
+        if way is None:
+            return 1.0, (torch.ones(4), gradients)
+        way.convolutions += 1
+        moved = gradients.clone()
+        moved[:rows_off, 0] += 1e-3
+        return 0.5, (torch.ones(4), moved)
+
+    monkeypatch.setattr(layout, "_pass", passed)
+    assert faster_together(network, x, gradient=True) is taken
+
+
 def test_a_network_without_convolutions_keeps_its_layout():
     model = toy_model(Linear)
     assert not faster_together(model, torch.zeros(2, 4, WINDOW), gradient=True)
