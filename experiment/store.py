@@ -26,7 +26,7 @@ from experiment.store_lineage import Node, Promotion
 from experiment.store_records import Entry, Kind, Project, Record
 from genome.errors import UserError
 from genome.home import folder, home, locked
-from models import promoted, registry
+from models import promoted
 
 MOST_UPLOAD_BYTES = 2_000_000_000
 
@@ -156,6 +156,8 @@ class Store:
         Raises:
             UserError: when the parent is not on this server or the folder is no usable model.
         """
+        from models import registry
+
         parent, child = registry.spec(str(record["parent"])), registry.read_folder(made)
         if (parent.model_id, child.model_id) != (record["parent"], record["child"]):
             raise ValueError(
@@ -207,19 +209,22 @@ class Store:
         Raises:
             UserError: when the model is in no lineage, or not on this server.
         """
+        from models import registry
+
         name = registry.spec(model_id).name
         with self._writing() as connection:
             store_lineage.promote(connection, model_id, _answering(name), why)
         self._say_who_answers()
 
-    def roll_back(self, name: str, why: str = "") -> None:
-        """Lets what answered to the name before the last promotion answer again.
+    def roll_back(self, model_id: str, why: str = "") -> None:
+        """Takes a promotion back: what answered to the name before this model answers again.
 
         Raises:
-            UserError: when nothing is promoted for the name.
+            UserError: when it is not this model that was promoted last for its name; asked twice, it is done once.
         """
         with self._writing() as connection:
-            store_lineage.roll_back(connection, name, _answering(name), why)
+            name = store_lineage.name_of(connection, model_id)
+            store_lineage.roll_back(connection, model_id, _answering(name), why)
         self._say_who_answers()
 
     def backup(self, out: Path) -> Mapping[str, int]:
@@ -262,6 +267,8 @@ class Store:
 
 def _answering(name: str) -> str:
     """model_id of what answers to a name now; empty where nothing does."""
+    from models import registry  # torch comes with it, which most of the store can do without
+
     try:
         return registry.spec(name).model_id
     except registry.UnknownModel:

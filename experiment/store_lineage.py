@@ -157,19 +157,28 @@ def promote(connection: Connection, model_id: str, before: str, why: str) -> str
     return name
 
 
-def roll_back(connection: Connection, name: str, before: str, why: str) -> None:
-    """Lets what answered before the last promotion answer again.
+def roll_back(connection: Connection, model_id: str, before: str, why: str) -> None:
+    """Lets what answered before a model was promoted answer again.
+
+    Args:
+        connection: a transaction that writes.
+        model_id: the model that was promoted.
+        before: model_id that answers until now, for the record.
+        why: what is said about it.
 
     Raises:
-        UserError: when nothing is promoted for the name.
+        UserError: when it is not the one that was promoted last for its name.
     """
+    name = name_of(connection, model_id)
     newest = _newest(connection, name)
-    if newest is None or newest["model_id"] is None:
-        raise UserError(f"No model is promoted for '{name[:80]}', so there is nothing to roll back.")
+    if newest is None or newest["model_id"] != model_id:
+        raise UserError(
+            f"{model_id[:100]} is not promoted to answer to '{name}' now, so there is nothing to roll back."
+        )
     table = tables.promotions
     under = connection.execute(select(table).where(table.c.id == newest["under"])).mappings().first()
-    model_id, below = (None, None) if under is None else (under["model_id"], under["under"])
-    _add(connection, name, model_id, before, below, "roll back", why)
+    answers_again, below = (None, None) if under is None else (under["model_id"], under["under"])
+    _add(connection, name, answers_again, before, below, "roll back", why)
 
 
 def promotions(connection: Connection, name: str | None = None) -> tuple[Promotion, ...]:

@@ -135,7 +135,7 @@ refinements = _record(
     "refinements",
     Column("parent", ForeignKey("models.model_id"), nullable=False, index=True),
     Column("child", ForeignKey("models.model_id"), nullable=False, unique=True),
-    Column("strategy", String(100), nullable=False),
+    Column("strategy", Text, nullable=False),
     Column("code_version", String(100), nullable=False),
     Column("seed", Integer, nullable=False),
     Column("accepted", Integer, nullable=False),

@@ -188,7 +188,7 @@ def _what_is_learned() -> None:
         sa.Column("record", sa.Text(), nullable=False),
         sa.Column("parent", sa.String(length=100), nullable=False),
         sa.Column("child", sa.String(length=100), nullable=False),
-        sa.Column("strategy", sa.String(length=100), nullable=False),
+        sa.Column("strategy", sa.Text(), nullable=False),
         sa.Column("code_version", sa.String(length=100), nullable=False),
         sa.Column("seed", sa.Integer(), nullable=False),
         sa.Column("accepted", sa.Integer(), nullable=False),
