@@ -22,6 +22,7 @@ from genome.errors import UserError
 MIGRATIONS = Path(__file__).with_name("migrations")
 _BUSY_SECONDS = 30
 _WRITES = "cislens_writes"
+_TURN = 600_613  # number of the lock by which those who write take turns in PostgreSQL
 
 
 def url_setting() -> str:
@@ -56,13 +57,16 @@ def connect(file: Path, url: str = "") -> Engine:
 def writing(engine: Engine) -> Iterator[Connection]:
     """A transaction that writes: all of it is there when the block ends, or nothing."""
     with said(), engine.execution_options(**{_WRITES: True}).begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"select pg_advisory_xact_lock({_TURN})")
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction that reads: one state of the store, whatever others write meanwhile."""
-    with said(), engine.execution_options(**{_WRITES: False}).begin() as connection:
+    options = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {_WRITES: False}
+    with said(), engine.execution_options(**options).begin() as connection:
         yield connection
 
 
