@@ -266,9 +266,8 @@ def _add_model(connection: Connection, model_id: str, name: str, parent: str | N
 
 def _line_of(connection: Connection, model_id: str) -> list[str]:
     """A model and those it came from, up to the first of its line."""
-    parent_of: dict[str, str | None] = dict(
-        connection.execute(select(tables.models.c.model_id, tables.models.c.parent)).tuples().all()
-    )
+    table = tables.models
+    parent_of = {row[0]: row[1] for row in connection.execute(select(table.c.model_id, table.c.parent))}
     line: list[str] = []
     at: str | None = model_id
     while at is not None:

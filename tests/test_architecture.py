@@ -60,6 +60,9 @@ WITHOUT_STREAMLIT = {
         "variant_vcf",
         "variants_run",
         "variants_cli",
+        "store_cli",
+        "lineage_table",
+        "compute_store",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
