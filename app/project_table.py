@@ -72,7 +72,8 @@ def measurements(kept: Store, project: int) -> Table:
 
 def address(link: str) -> str:
     """The address of a link on this server; empty where there is none. Whatever stood before its question is left out."""
-    pairs = parse_qsl(link.rpartition("?")[2], keep_blank_values=True)
+    question = link.rpartition("?")[2]
+    pairs = parse_qsl(question, keep_blank_values=True) if "=" in question else []
     return f"/?{urlencode(pairs)}" if pairs else ""
 
 

@@ -32,11 +32,11 @@ from genome.home import folder, locked, replaced
 
 DATABASE, IDENTITY, LOCK = "store.sqlite", "identity", "store.lock"
 _PARTS = ("store", "models", "pasted")  # of CISLENS_HOME; all else can be downloaded or computed again
+_FILES = "store/files/"
 _MANIFEST, _FORMAT = "manifest.json", 1
 _READY, _BEFORE, _UNPACKING = "restore-ready", "before-restore", ".restoring-"
 _MOST_MANIFEST_BYTES = 200_000_000
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}")
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NO_BACKUP = "is no back-up of Cislens, or was damaged"
 
 
@@ -159,9 +159,8 @@ def _write_zip(out: Path, copy: Path, place: Path) -> dict[str, Any]:
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, path in _contents(copy, place):
             manifest[name] = _add_to_zip(archive, name, path)
-            digest = name.removeprefix("store/files/")
-            if digest != name and manifest[name]["sha256"] != digest:
-                raise UserError(f"The file {digest[:12]} was changed on the disk; put it right before backing up.")
+            if not _is_named_right(name, manifest[name]["sha256"]):
+                raise UserError(f"The file {path.name[:12]} was changed on the disk; put it right before backing up.")
         head = {"format": _FORMAT, "revision": REVISION, "created": time.time(), "files": manifest}
         archive.writestr(_MANIFEST, json.dumps(head, sort_keys=True))
     return manifest
@@ -174,7 +173,7 @@ def _contents(copy: Path, place: Path) -> Iterator[tuple[str, Path]]:
     with closing(sqlite3.connect(copy)) as database:
         digests = [row[0] for row in database.execute("select digest from uploads order by digest")]
     for digest in digests:
-        yield f"store/files/{digest}", place / "store" / "files" / digest
+        yield f"{_FILES}{digest}", place / "store" / "files" / digest
     for part in _PARTS[1:]:
         for path in sorted((place / part).rglob("*")):
             name = path.relative_to(place).as_posix()
@@ -244,6 +243,11 @@ def _is_safe(name: str) -> bool:
     return len(parts) > 1 and parts[0] in _PARTS and all(_NAME.fullmatch(part) for part in parts)
 
 
+def _is_named_right(name: str, digest: str) -> bool:
+    """Whether an upload has the name of its bytes."""
+    return not name.startswith(_FILES) or name == f"{_FILES}{digest}"
+
+
 def _unpack_one(packed: Any, path: Path, said: Mapping[str, Any], label: str) -> None:
     digest, size = hashlib.sha256(), 0
     with path.open("xb") as out:
@@ -281,8 +285,6 @@ def _checked(unpacked: Path) -> dict[str, int]:
         raise UserError(
             "This back-up lacks files that its database speaks of, or its database is damaged; take another one."
         )
-    if not all(_DIGEST.fullmatch(digest) for digest in digests):
-        raise UserError("This back-up names files by what is no digest; take another one.")
     return counts
 
 

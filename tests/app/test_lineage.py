@@ -35,10 +35,9 @@ CHANGES = [
 
 
 @pytest.fixture
-def line(tmp_path, own_home, monkeypatch):
+def line(tmp_path, own_home):
     """A store in which a model was refined, not accepted by its gate: ids of parent and child."""
-    monkeypatch.setattr(registry, "RELEASED", tmp_path / "released")
-    write_case(tmp_path / "released" / "toy", "kmer", seed=0, name="toy")
+    write_case(own_home / "models" / "toy", "kmer", seed=0, name="toy")
     made = write_case(tmp_path / "made", "kmer", seed=1, name="toy")
     ids = registry.spec("toy").model_id, registry.read_folder(made).model_id
     kept = open_store()
@@ -89,7 +88,7 @@ def test_a_link_opens_on_this_server_or_not_at_all(link, expected):
     assert project_table.address(link) == expected
 
 
-def test_the_page_promotes_and_rolls_back(line, monkeypatch):
+def test_the_page_promotes_and_rolls_back(line):
     parent, child = line
     shown = page().run()
     assert not shown.exception

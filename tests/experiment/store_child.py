@@ -42,6 +42,14 @@ def measure(kept: Store, words: dict[str, Any]) -> None:
     kept.add_measurements(words["project"], records.measurements(seed, size), records.upload(seed, size))
 
 
+def many(kept: Store, words: dict[str, Any]) -> None:
+    """One upload after another, each told of when it is answered for, until the kernel ends it all."""
+    signal.setitimer(signal.ITIMER_REAL, words["seconds"])  # nobody handles the signal: the process is gone at once
+    for seed in range(1, 1_000_000):
+        measure(kept, {"project": 1, "seed": seed})
+        words["say"](answered=seed)
+
+
 ACTS: dict[str, Callable[[Store, dict[str, Any]], object]] = {
     "project": lambda kept, words: kept.add_project(words["name"]),
     "hypothesis": lambda kept, words: kept.add_hypothesis(words["project"], records.hypothesis(words["seed"])),
@@ -52,6 +60,7 @@ ACTS: dict[str, Callable[[Store, dict[str, Any]], object]] = {
     "roll back": lambda kept, words: kept.roll_back(words["model_id"]),
     "backup": lambda kept, words: dict(kept.backup(Path(words["file"]))),
     "open": lambda kept, words: None,
+    "many": lambda kept, words: many(kept, words),
 }
 
 
@@ -117,7 +126,7 @@ def act(words: dict[str, Any], steps: Steps, say: Callable[..., None]) -> object
         resource.setrlimit(resource.RLIMIT_FSIZE, (words["limit"], words["limit"]))
     if words["do"] != "open":
         steps.begin()
-    return ACTS[words["do"]](kept, words)
+    return ACTS[words["do"]](kept, words | {"say": say})
 
 
 class Steps:

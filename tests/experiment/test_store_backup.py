@@ -167,7 +167,7 @@ def spoil(content, manifest):
         (flip, "is damaged at"),
         (longer, "is damaged at"),
         (drop, "lacks files"),
-        (swap, "names files by what is no digest|is damaged|lacks files"),
+        (swap, "does not belong"),
         (spoil, "cannot be read|lacks files"),
         (lambda content, manifest: content.update({"store/files/extra": b"x"}), "other files than its manifest"),
         (lambda content, manifest: manifest.pop("files"), "manifest cannot be read"),

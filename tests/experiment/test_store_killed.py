@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
 import json
 import shutil
 import subprocess
@@ -11,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models import registry
+from tests.experiment import store_records as records
 from tests.models.folders import write_case
 
 ROOT = Path(__file__).parents[2]
@@ -124,3 +129,148 @@ def test_killed_during_a_roll_back_at_every_step(do, toys, tmp_path):
         return do(home, "state")["done"]
 
     assert killed_everywhere(do, tmp_path, prepare, "roll back", model_id=toys[1][1]) > 1
+
+
+def test_killed_while_it_is_first_opened_at_every_step(do, tmp_path):
+    empty = do(tmp_path / "whole", "state")["done"]
+    steps = do(tmp_path / "counted", "open")["steps"]
+    for step in steps:
+        home = tmp_path / str(step)
+        assert do(home, "open", kill=step)["killed"]
+        assert do(home, "state")["done"] == empty
+        shutil.rmtree(home)
+
+
+def test_killed_during_a_restore_at_every_step(do, tmp_path):
+    after = begun(do, tmp_path / "saved")
+    assert "done" in do(tmp_path / "saved", "backup", file=tmp_path / "saved.zip")
+    first = tmp_path / "first"
+    assert "done" in do(first, "project", name="another")
+    before = do(first, "state")["done"]
+    words = {"file": tmp_path / "saved.zip", "over": True}
+    shutil.copytree(first, tmp_path / "whole")
+    whole = do(tmp_path / "whole", "restore", **words)
+    assert do(tmp_path / "whole", "state")["done"] == after
+    assert whole["done"]["projects"] == 1
+    seen = set()
+    for step in whole["steps"]:
+        home = tmp_path / str(step)
+        shutil.copytree(first, home)
+        assert do(home, "restore", kill=step, **words)["killed"]
+        state = do(home, "state")["done"]
+        assert state in (before, after), step
+        seen.add(state == after)
+        shutil.rmtree(home)
+    assert seen == {False, True}
+
+
+def test_killed_by_the_kernel_at_any_moment_nothing_answered_for_is_lost(do, tmp_path):
+    """Not between two lines but anywhere: in the middle of a write, of a commit, of waiting for the disk."""
+    home = tmp_path / "home"
+    begun(do, home)
+    last = 0
+    for moment in range(12):
+        answer = do(home, "many", seconds=0.02 + 0.037 * moment)
+        assert answer["killed"]
+        answered = max(last, answer.get("answered", 0))
+        kept = len(do(home, "state")["done"]["measurements"]) - 1  # begun() made one
+        assert answered <= kept <= max(last, answered + 1)
+        last = kept
+    assert last > 0
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "limit"),
+    [
+        ("measure", {"project": 1, "seed": 9, "size": 2_000_000}, 1_000_000),
+        ("design", {"project": 1, "seed": 9, "n": 8_000}, 400_000),
+        ("backup", {"file": "out.zip"}, 4_000),
+    ],
+)
+def test_a_disk_without_room_refuses_and_leaves_everything_as_it_was(do, tmp_path, what, words, limit):
+    """No file may grow beyond a limit: writes fail as they do on a full disk."""
+    home = tmp_path / "home"
+    before = begun(do, home)
+    if "file" in words:
+        words = {"file": tmp_path / words["file"]}
+    answer = do(home, what, limit=limit, **words)
+    assert "nothing was changed" in answer["said"]
+    assert do(home, "state")["done"] == before
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+    assert "done" in do(home, what, **words)
+
+
+class Expected:
+    """What was answered for, kept by hand."""
+
+    def __init__(self, ids: list[str]) -> None:
+        self.ids = ids
+        self.records: dict[str, set[str]] = {kind: set() for kind in ("hypotheses", "designs", "measurements")}
+        self.children: list[int] = []
+        self.stack: list[int] = []  # models promoted, the one that answers last
+
+    def after(self, what: str, number: int) -> Expected:
+        """What is there when one more thing was answered for."""
+        new = copy.deepcopy(self)
+        if what == "hypothesis":
+            new.records["hypotheses"].add(digest(records.hypothesis(number)))
+        elif what == "design":
+            new.records["designs"].add(digest(records.design(number)))
+            new.records["hypotheses"].add(digest(records.hypothesis(1_000_000 + number)))
+        elif what == "measure":
+            new.records["measurements"].add(digest(records.measurements(number)))
+        elif what == "refine" and number not in self.children:
+            new.children.append(number)
+        elif what == "promote" and number in self.children and self.stack[-1:] != [number]:
+            new.stack.append(number)
+        elif what == "roll back" and self.stack[-1:] == [number]:
+            new.stack.pop()
+        return new
+
+    def is_in(self, state: dict[str, Any]) -> bool:
+        """Whether a store holds exactly this."""
+        answers = self.ids[self.stack[-1]] if self.stack else self.ids[0]
+        return (
+            all(state[kind] == sorted(digests) for kind, digests in self.records.items())
+            and [row[0] for row in state["lineage"] if row[1]] == [self.ids[number] for number in self.children]
+            and state["answers"] == answers
+        )
+
+
+def digest(record: dict[str, Any]) -> str:
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+numbers = {
+    "hypothesis": st.integers(0, 5),
+    "design": st.integers(0, 3),
+    "measure": st.integers(0, 3),
+    "refine": st.integers(1, 3),
+    "promote": st.integers(1, 3),
+    "roll back": st.integers(1, 3),
+}
+acts = st.sampled_from(sorted(numbers)).flatmap(lambda what: st.tuples(st.just(what), numbers[what]))
+
+
+@settings(max_examples=10)
+@given(st.lists(st.tuples(acts, st.one_of(st.none(), st.integers(1, 250))), min_size=3, max_size=9))
+def test_whatever_was_answered_for_is_there_and_nothing_else(do, toys, tmp_path_factory, sequence):
+    """Any sequence of acts, killed anywhere or not, on a store that is opened anew each time."""
+    home = tmp_path_factory.mktemp("any")
+    (home / "models").mkdir()
+    shutil.copytree(toys[0][0], home / "models" / "toy")
+    assert "done" in do(home, "project", name="first")
+    expected = Expected([model_id for _, model_id in toys])
+    for (what, number), kill in sequence:
+        folder, model_id = toys[number] if what in ("refine", "promote", "roll back") else (None, "")
+        words = {"project": 1, "seed": number, "made": folder, "parent": toys[0][1], "model_id": model_id}
+        answer = do(home, what, kill=kill, **words)
+        state, after = do(home, "state")["done"], expected.after(what, number)
+        if "done" in answer:
+            assert after.is_in(state)
+        elif "error" in answer:
+            assert expected.is_in(state)
+        else:
+            assert expected.is_in(state) or after.is_in(state)
+        expected = after if after.is_in(state) else expected
