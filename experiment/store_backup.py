@@ -229,7 +229,7 @@ def _manifest(archive: zipfile.ZipFile, label: str) -> Mapping[str, Any]:
         raise UserError(f"'{label}' was written by a newer Cislens; update this one before it is restored.")
     if sorted(names) != sorted([*pairs, _MANIFEST]):
         raise UserError(f"'{label}' {_NO_BACKUP}: it holds other files than its manifest says; take another one.")
-    unsafe = [name for name in pairs if not _is_safe(name)]
+    unsafe = [name for name, (sha, _) in pairs.items() if not (_is_safe(name) and _is_named_right(name, sha))]
     if unsafe:
         raise UserError(
             f"'{label}' holds '{unsafe[0][:80]}', which does not belong in a back-up; nothing was restored."

@@ -7,6 +7,7 @@ begins, so it never fails halfway because somebody else wrote; a commit is on th
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,8 +76,8 @@ def said() -> Iterator[None]:
     """What a database or a disk refuses, as one sentence for people."""
     try:
         yield
-    except DBAPIError as error:
-        line = " ".join(str(error.orig).split())[:160]
+    except (DBAPIError, sqlite3.Error) as error:
+        line = " ".join(str(getattr(error, "orig", error)).split())[:160]
         raise UserError(
             f"The store of projects cannot be used ({line}); nothing was changed. Check the space on its disk, then try again."
         ) from error

@@ -253,7 +253,7 @@ numbers = {
 acts = st.sampled_from(sorted(numbers)).flatmap(lambda what: st.tuples(st.just(what), numbers[what]))
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(st.lists(st.tuples(acts, st.one_of(st.none(), st.integers(1, 250))), min_size=3, max_size=9))
 def test_whatever_was_answered_for_is_there_and_nothing_else(do, toys, tmp_path_factory, sequence):
     """Any sequence of acts, killed anywhere or not, on a store that is opened anew each time."""
