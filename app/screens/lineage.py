@@ -19,6 +19,7 @@ from models import registry
 _INDENT = 0.04
 _DEEPEST = 8  # refinements beyond which the tree is indented no further
 _ALL = "every model"
+_WHOLE = "max-width:none;white-space:normal"  # a chip whose numbers are never cut off
 
 
 def show(name: str | None = None) -> None:
@@ -118,7 +119,9 @@ def _chips(changes: tuple[Change, ...]) -> str:
     for change in changes:
         level = "good" if change.low > 0 else "bad" if change.high < 0 else "open"
         title = f"{change.rows:,} held-out rows" if change.rows else "held-out rows"
-        parts.append(f'<span class="cl-chip cl-{level}" title="{title}">{html.escape(change.words)}</span>')
+        parts.append(
+            f'<span class="cl-chip cl-{level}" style="{_WHOLE}" title="{title}">{html.escape(change.words)}</span>'
+        )
     return f'<div class="cl-chips" role="list" aria-label="Gained and forgotten">{"".join(parts)}</div>'
 
 
@@ -126,7 +129,8 @@ def _history(kept: Store, name: str | None) -> None:
     changes = kept.promotions(name)
     if not changes:
         return
-    with st.expander(f"What answered when ({len(changes)} changes)"):
+    count = f"{len(changes):,} changes" if len(changes) > 1 else "1 change"
+    with st.expander(f"What answered when ({count})"):
         for change in changes:
             now = change.model_id or f"the {change.name} that was here before"
             line = f"{project_table.day(change.created)}: {change.action}, from {change.before or 'nothing'} to {now}."
