@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import atlas_cli, background_cli, regions_cli, variants_cli
+from app import atlas_cli, background_cli, regions_cli, store_cli, variants_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -240,6 +240,16 @@ def _print_progress(done: float) -> None:
     print(f"\r{done:6.1%}", end="", file=sys.stderr, flush=True)
 
 
+def _store_commands(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
+    """What people made: projects, uploads and refined models."""
+    words = "Write projects, uploads and models into one file: cislens backup FILE."
+    store_cli.add_backup(command("backup", store_cli.backup, words))
+    words = "Put a back-up in the place of what is there: cislens restore FILE (stop the server first)."
+    store_cli.add_restore(command("restore", store_cli.restore, words))
+    words = "Who was refined from whom; promote a model, or roll it back: cislens lineage [NAME]."
+    store_cli.add_lineage(command("lineage", store_cli.lineage, words))
+
+
 def _long_commands(command: Callable[[str, object, str], argparse.ArgumentParser]) -> None:
     """What takes a set of places or a file; each has its options in a file of its own."""
     words = "Make what percentiles are percentiles of: cislens background MODEL --genome G --bed FILE."
@@ -300,6 +310,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("name", nargs="?")
 
     _long_commands(command)
+    _store_commands(command)
     sub = command("serve", serve, "Serve the page.")
     sub.add_argument("--port", type=int, default=8501)
     sub.add_argument("--address", default="127.0.0.1")

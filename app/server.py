@@ -12,19 +12,21 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import compute, compute_jobs, compute_uploads
+from app import compute, compute_jobs, compute_store, compute_uploads
 from experiment import jobs
 
 
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
-    """Warms up, opens the queue of jobs and deletes old uploads, in the background, as soon as the server runs."""
+    """Warms up, opens the store and the queue of jobs and deletes old uploads, in the background, as soon as it runs."""
     compute.warm_up()
+    compute_store.launch()
     compute_jobs.launch()
     ended = compute_uploads.watch()
     yield
     ended.set()
     await asyncio.to_thread(jobs.stop)
+    await asyncio.to_thread(compute_store.stop)
 
 
 app = st.App(Path(__file__).with_name("main.py"), lifespan=lifespan)

@@ -50,6 +50,11 @@ SETTINGS = (
     Setting("CISLENS_JOBS_GB", "5", "Disk for the results of jobs, in gigabytes; the least recently used go first."),
     Setting("CISLENS_UPLOAD_DAYS", "7", "How long files of variants that people give stay on this server, in days."),
     Setting("CISLENS_UPLOAD_MB", "200", "The largest such file that is taken, in megabytes."),
+    Setting(
+        "CISLENS_STORE",
+        "",
+        "Database of projects and lineage, e.g. `postgresql+psycopg://user@host/cislens`; empty: SQLite in `CISLENS_HOME`.",
+    ),
     Setting("CISLENS_NPM", "", "`wheel` makes set-up take Node from the package index even where npm is installed."),
     Setting("CISLENS_DATA", "", "Folder of measured data; only training and some tests read it."),
 )

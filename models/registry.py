@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from torch import nn
 
 from genome.errors import UserError
 from genome.home import home
+from models import promoted
 from models.adapters.channels import Reordered
 from models.core import RULE_VERSION, Model, ModelSpec
 from models.model_toml import channels_of, parsed, spec_of
@@ -73,7 +74,7 @@ class _Entry:
 
     Attributes:
         folder: where it lies.
-        archived: whether it is an older version that answers to its model_id only.
+        archived: whether it is an older or refined version that answers to its model_id only.
         spec: what its model.toml says, or None.
         problem: why there is no spec, or None.
     """
@@ -101,7 +102,7 @@ def specs() -> tuple[ModelSpec, ...]:
 
 
 def archived(name: str) -> tuple[ModelSpec, ...]:
-    """Older versions of a model, which answer to their model_id only."""
+    """Older and refined versions of a model, which answer to their model_id only."""
     return tuple(e.spec for e in _entries() if e.archived and e.spec is not None and e.spec.name == name)
 
 
@@ -216,16 +217,37 @@ def looked_at_once() -> Iterator[None]:
 
 
 def _entries() -> list[_Entry]:
-    """Every model folder, current ones before the archived ones of the same root."""
+    """Every model folder, current ones before the archived and the refined ones of the same root."""
     seen = _seen.get()
     if seen is not None:
         return seen
-    return [
+    patterns = (("*/model.toml", False), ("archive/*/model.toml", True), ("refined/*/model.toml", True))
+    found = [
         _entry(toml.parent, archived=archived)
         for root in folders()
-        for pattern, archived in (("*/model.toml", False), ("archive/*/model.toml", True))
+        for pattern, archived in patterns
         for toml in sorted(root.glob(pattern))
     ]
+    try:
+        return _with_promoted(found, promoted.read())
+    except UserError as error:
+        return [*found, _Entry(home() / "models", True, None, error)]
+
+
+def _with_promoted(found: list[_Entry], answers: dict[str, str]) -> list[_Entry]:
+    """Where a model was promoted for a name, that one is current and the others of the name answer to their ids only."""
+    here = {entry.spec.model_id for entry in found if entry.spec is not None}
+    lost = {name: model_id for name, model_id in answers.items() if model_id not in here}
+    kept = []
+    for entry in found:
+        names = (entry.folder.name, _stated_name(entry.folder)) if entry.spec is None else (entry.spec.name,)
+        chosen = [answers[name] for name in names if name in answers and name not in lost]
+        is_it = entry.spec is not None and entry.spec.model_id in chosen
+        kept.append(replace(entry, archived=not is_it) if chosen else entry)
+    for name, model_id in lost.items():
+        words = f"{model_id}, which was promoted to answer to {name}, is not on this server; restore it or roll {name} back."
+        kept.append(_Entry(home() / "models" / "refined" / model_id, True, None, UserError(words)))
+    return kept
 
 
 def _entry(folder: Path, *, archived: bool) -> _Entry:

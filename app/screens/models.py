@@ -160,4 +160,4 @@ def _versions(spec: ModelSpec) -> None:
     older = registry.archived(spec.name)
     if older:
         names = ", ".join(text(version.model_id) for version in older)
-        st.caption(f"Older versions, which links made with them still open: {names}.")
+        st.caption(f"Older and refined versions, which links made with them still open: {names}.")

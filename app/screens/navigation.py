@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu, home first."""
-    return [home(), variants_page(), what_if_page(), models_page(), sequence_set_page(), jobs_page()]
+    return [home(), variants_page(), what_if_page(), projects_page(), models_page(), sequence_set_page(), jobs_page()]
 
 
 def home() -> StreamlitPage:
@@ -24,6 +24,11 @@ def variants_page() -> StreamlitPage:
 def what_if_page() -> StreamlitPage:
     """The screen that changes the sequence looked at."""
     return st.Page(_what_if, title="What if", url_path="what-if", icon=":material/science:")
+
+
+def projects_page() -> StreamlitPage:
+    """The screen of what people keep: projects, and the lineage of models."""
+    return st.Page(_projects, title="Projects", url_path="projects", icon=":material/account_tree:")
 
 
 def models_page() -> StreamlitPage:
@@ -60,6 +65,12 @@ def _what_if() -> None:
     from app.screens import what_if
 
     what_if.show()
+
+
+def _projects() -> None:
+    from app.screens import projects
+
+    projects.show()
 
 
 def _models() -> None:
