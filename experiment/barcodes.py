@@ -42,7 +42,8 @@ def assigned(elements: Seq[str], n: int, layout: Layout, *, seed: int) -> tuple[
         UserError: when there are not as many, with the number there is.
     """
     wanted, found = n * len(elements), []
-    words, waiting = candidates(layout, seed=seed), deque[str]()
+    words = (word for word in candidates(layout, seed=seed) if fits(layout, layout.middle, word))
+    waiting = deque[str]()  # words that fit the oligo, but not an element that came before
     for bases in elements:
         before = (layout.left + bases + layout.middle)[-layout.reach :]
         mine: list[str] = []
@@ -64,14 +65,9 @@ def fits(layout: Layout, before: str, barcode: str) -> bool:
     """Whether a barcode may stand after ``before`` and before the right adaptor: runs, sites and adaptors that touch it."""
     text = before + barcode + layout.right[: layout.reach]
     start, end = len(before), len(before) + len(barcode)
-    run = layout.longest_run + 1
-    if any(len(set(text[i : i + run])) == 1 for i in range(max(0, start - run + 1), min(end, len(text) - run + 1))):
-        return False
-    size = next(iter(map(len, layout.adaptor_words)), 0)
-    for i in range(max(0, start - size + 1), end if size else start - size):
-        if text[i : i + size] in layout.adaptor_words:
-            return False
-    return all(next(word.touching(text, start, end), None) is None for word in layout.forbidden)
+    return not any(
+        pattern.search(text, max(0, start - length + 1), min(len(text), end + length - 1)) for length, pattern in layout.screens
+    )
 
 
 def candidates(layout: Layout, *, seed: int) -> Iterator[str]:
@@ -167,7 +163,8 @@ def _too_few(layout: Layout, n: int, wanted: int, found: int) -> UserError:
         f"of {layout.barcode_length} bases with {layout.gc_low:.0%} to {layout.gc_high:.0%} GC, runs of at most {layout.longest_run}, "
         f"{MIN_DISTANCE} differences between any two and none of the forbidden words"
     )
-    advice = "take longer barcodes, wider bounds, fewer elements"
-    if n > 1:
-        advice += f", or at most {found // max(1, wanted // n)} for each element"
+    elements = wanted // n
+    advice = "take longer barcodes or wider bounds, or " + (
+        f"at most {found // elements} for each element" if found >= elements else f"at most {found // n:,} elements"
+    )
     return UserError(f"{wanted:,} barcodes are needed, and {found:,} can be had {bounds}: {advice}.")

@@ -166,7 +166,7 @@ def alleles(bench: Bench, variant: Variant) -> Iterator[Element]:
     if max(len(variant.ref), len(variant.alt)) > bench.length // 2:
         raise UserError("it changes more than half of the element; take longer elements")
     place = Locus(variant.chrom, variant.start, max(variant.end, variant.start + 1))
-    window, name = bench.window(place), f"{variant.chrom}_{variant.position}_{variant.ref[:20]}_{variant.alt[:20]}"
+    window, name = bench.window(place), f"{variant.chrom}_{variant.position}_{variant.ref[:20] or '-'}_{variant.alt[:20] or '-'}"
     group = f"variant {variant}"
     yield bench.element(f"{name}_ref", "reference allele", "variant", window, group=group)
     yield bench.element(f"{name}_alt", "alternative allele", "variant", window, (variant,), group=group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -114,10 +114,20 @@ class Layout:
         return max([ADAPTOR_WORD, self.longest_run + 1, *(len(word.letters) for word in self.forbidden)]) - 1
 
     @cached_property
-    def adaptor_words(self) -> frozenset[str]:
-        """Words of 8 letters of the adaptors, on both strands."""
-        both = [strand for bases in (self.left, self.right) for strand in (bases, reverse_complement(bases))]
-        return frozenset(s[i : i + ADAPTOR_WORD] for s in both for i in range(len(s) - ADAPTOR_WORD + 1))
+    def screens(self) -> tuple[tuple[int, re.Pattern[str]], ...]:
+        """What may not touch a barcode, by length: runs, sites and adaptors on either strand, words of adaptors.
+
+        Each pattern matches words of its one length, so that in a text that reaches that length less one beyond a barcode on both
+        sides every match touches it.
+        """
+        words: dict[int, dict[str, None]] = {self.longest_run + 1: {base * (self.longest_run + 1): None for base in BASES}}
+        for word in self.forbidden:
+            words.setdefault(len(word.letters), {}).update(dict.fromkeys(word.strands))
+        for bases in (self.left, self.right):
+            for strand in (bases, reverse_complement(bases)):
+                for i in range(len(strand) - ADAPTOR_WORD + 1):
+                    words.setdefault(ADAPTOR_WORD, {})[strand[i : i + ADAPTOR_WORD]] = None
+        return tuple((length, re.compile("|".join(map(_pattern, found)))) for length, found in sorted(words.items()))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -142,18 +152,23 @@ class Word:
     letters: str
 
     @cached_property
-    def patterns(self) -> tuple[re.Pattern[str], ...]:
-        """How it reads along the oligo, from either strand; overlapping places are all found."""
-        strands = dict.fromkeys((self.letters, self.letters.translate(_OTHER_STRAND)[::-1]))
-        return tuple(re.compile(f"(?=({''.join(_IUPAC[letter] for letter in strand)}))") for strand in strands)
+    def strands(self) -> tuple[str, ...]:
+        """Its letters as they read along the oligo, from either strand."""
+        return tuple(dict.fromkeys((self.letters, self.letters.translate(_OTHER_STRAND)[::-1])))
 
-    def touching(self, text: str, start: int, end: int) -> Iterator[int]:
-        """Where it stands (0-based) such that it shares a base with ``start`` to ``end`` of the text."""
-        first, last = max(0, start - len(self.letters) + 1), min(len(text), end + len(self.letters) - 1)
-        for pattern in self.patterns:
-            for found in pattern.finditer(text, first, last):
-                if found.end(1) <= last and found.start() < end:
-                    yield found.start()
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds it on either strand."""
+        return re.compile("|".join(map(_pattern, self.strands)))
+
+    def touches(self, text: str, start: int, end: int) -> bool:
+        """Whether it shares a base with ``start`` to ``end`` (0-based half-open) of a text."""
+        beyond = len(self.letters) - 1
+        return self.pattern.search(text, max(0, start - beyond), min(len(text), end + beyond)) is not None
+
+
+def _pattern(letters: str) -> str:
+    return "".join(_IUPAC[letter] for letter in letters)
 
 
 def site_letters(site: str) -> str:
@@ -179,7 +194,7 @@ def forbidden_in(layout: Layout, bases: str) -> tuple[str, ...]:
     after = layout.middle if layout.barcode_length else layout.middle + layout.right
     text, start = layout.left + bases + after, len(layout.left)
     end = start + len(bases)
-    return tuple(word.name for word in layout.forbidden if next(word.touching(text, start, end), None) is not None)
+    return tuple(word.name for word in layout.forbidden if word.touches(text, start, end))
 
 
 # The first is offered first. All are read 5' to 3'.

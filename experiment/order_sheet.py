@@ -99,7 +99,7 @@ def methods(design: Design) -> str:
     if design.assay == "CRISPRi":
         said.append(f"Guides are 20 bases beside an NGG on either strand. {NOT_SEARCHED}")
     if design.left_out:
-        said.append(f"{len(design.left_out):,} elements that were asked for were left out; the manifest lists them with reasons.")
+        said.append(f"Left out of what was asked for: {len(design.left_out):,}; the manifest lists each with its reason.")
     said.append(f"The library is to be measured in {plan.replicates} replicates. {USE}")
     return " ".join(said) + "\n"
 
