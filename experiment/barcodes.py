@@ -167,4 +167,6 @@ def _too_few(layout: Layout, n: int, wanted: int, found: int) -> UserError:
     advice = "take longer barcodes or wider bounds, or " + (
         f"at most {found // elements} for each element" if found >= elements else f"at most {found // n:,} elements"
     )
+    if not found:
+        advice = "widen the bounds, or take fewer forbidden words"
     return UserError(f"{wanted:,} barcodes are needed, and {found:,} can be had {bounds}: {advice}.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from experiment.barcodes import assigned
-from experiment.design import MOST_OLIGOS, Arm, Design, Element, LeftOut
+from experiment.design import ARMS, MOST_OLIGOS, Arm, Design, Element, LeftOut
 from experiment.design_check import check
 from experiment.design_constructs import Bench, Made
 from experiment.design_mutants import Mutant
@@ -97,6 +97,7 @@ def finished(design: Design) -> Design:
         UserError: when it is empty, too large, over its budget, has too few barcodes, or fails a check.
     """
     plan, count = design.plan, len(design.elements)
+    design = replace(design, elements=tuple(sorted(design.elements, key=lambda one: ARMS.index(one.arm))))
     if not count:
         why = f" ({design.left_out[0].name} {_verb(design.left_out[0].reason)})" if design.left_out else ""
         raise UserError(f"Nothing is left to order{why}: give places or variants, or choose other arms.")

@@ -60,6 +60,11 @@ WITHOUT_STREAMLIT = {
         "variant_vcf",
         "variants_run",
         "variants_cli",
+        "compute_design",
+        "compute_design_guides",
+        "design_cli",
+        "design_lists",
+        "design_question",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
