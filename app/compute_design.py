@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence as Seq
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from app import compute, compute_design_guides
 from app.compute import Asker
-from app.design_lists import Asked, edits_as_variants, read_list
+from app.design_lists import Wanted, read_lists
 from app.design_question import DesignQuestion
 from app.score import fitted
 from app.view import PASTED, View
@@ -24,6 +24,7 @@ from experiment.hypothesis import Hypothesis
 from genome.errors import UserError
 from genome.locus import Locus, Variant
 from genome.source import Genome
+from interpret.motifs import NAMING_FLOOR
 from interpret.whatif import answers
 from models import registry
 from models.core import ModelSpec
@@ -32,29 +33,6 @@ from models.shuffle import codes_of
 MOST_EXPLAINED = 200  # places whose contributions are computed while somebody waits
 _DRAWN = 5  # windows drawn for each positive control that is chosen among them
 _CHOSEN_BY_MODEL = "predicted high"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the lists of a question ask for, read and checked.
-
-    Attributes:
-        places: stretches to design around, 0-based half-open.
-        variants: changes whose alleles are compared.
-        acquired: picks, as places or given bases.
-        pool: places that picks could have been; empty where they come from elsewhere.
-        positives: positive controls that were given.
-        left_out: lines that could not be used.
-        notices: sentences for people.
-    """
-
-    places: tuple[Locus, ...]
-    variants: tuple[Variant, ...]
-    acquired: tuple[Locus | tuple[str, str], ...]
-    pool: tuple[Locus, ...]
-    positives: tuple[Locus | tuple[str, str], ...]
-    left_out: tuple[LeftOut, ...]
-    notices: tuple[str, ...]
 
 
 def design(question: DesignQuestion, asker: Asker, *, address: str = "", link: str = "") -> Design:
@@ -73,16 +51,18 @@ def design(question: DesignQuestion, asker: Asker, *, address: str = "", link: s
     return compute.cache().get(key, lambda: _design(question, asker, address, link), wait=asker.wait)
 
 
-def keep(design: Design) -> None:  # noqa: ARG001  the store takes its place here
+def keep(design: Design) -> None:
     """Keeps a finished design. Until there is a store, it lives in the session and in the files taken away."""
 
 
 def _design(question: DesignQuestion, asker: Asker, address: str, link: str) -> Design:
     view, plan = question.view, question.plan
     source, spec = compute.genome(view, asker), registry.spec(view.model)
-    wanted = read_lists(question, source, asker)
+    wanted = read_lists(question, source, remote_allowed=asker.remote_allowed)
     if plan.assay == "CRISPRi":
-        elements, left, notes = compute_design_guides.library(view, plan, source, wanted.places, wanted.positives, address)
+        elements, left, notes = compute_design_guides.library(
+            view, plan, source, wanted.places, wanted.positives, address
+        )
         found, hypotheses = Accepted(elements, left), ()
     else:
         bench = _bench(view, plan, source, address)
@@ -106,42 +86,6 @@ def _design(question: DesignQuestion, asker: Asker, address: str, link: str) -> 
             link=link,
         )
     )
-
-
-def read_lists(question: DesignQuestion, genome: Genome, asker: Asker) -> Wanted:
-    """The lists of a question, read and checked.
-
-    Raises:
-        UserError: when one is empty, or a row number names no row.
-    """
-    view, arms = question.view, question.plan.arms
-
-    def read(text: str, arm: Arm, *, rows: bool = False) -> Asked:
-        return read_list(text, view, genome, arm, remote_allowed=asker.remote_allowed, rows=rows) if text else Asked()
-
-    first = "variant" if arms == ("variant",) else arms[0]
-    listed = read(question.places, first) if question.places.strip() else _of_view(view, genome)
-    if question.places and not question.places.strip():
-        raise UserError("The list is empty; write a place or a variant a line, or take the locus looked at.")
-    picks, known = read(question.acquired, "acquired", rows=True), read(question.positives, "positive control")
-    wrong = [row for row in picks.rows if not 1 <= row <= len(listed.places)]
-    if wrong:
-        raise UserError(f"Row {wrong[0]} is picked, and the list has {len(listed.places):,} places; give rows of the list.")
-    chosen = tuple(listed.places[row - 1] for row in picks.rows) + picks.places
-    pool = listed.places if chosen and set(chosen) <= set(listed.places) and len(listed.places) > 1 else ()
-    return Wanted(
-        places=listed.places or tuple(Locus(v.chrom, v.start, max(v.end, v.start + 1)) for v in listed.variants),
-        variants=listed.variants,
-        acquired=(*chosen, *picks.given),
-        pool=pool,
-        positives=(*known.places, *known.given),
-        left_out=(*listed.left_out, *picks.left_out, *known.left_out),
-        notices=(*listed.notices, *picks.notices, *known.notices),
-    )
-
-
-def _of_view(view: View, genome: Genome) -> Asked:
-    return Asked(places=(view.locus,), variants=edits_as_variants(view, genome))
 
 
 def _bench(view: View, plan: Plan, genome: Genome, address: str) -> Bench:
@@ -193,7 +137,11 @@ def _hypothesis_arm(
     plan, made = question.plan, list[Made]()
     unmade = 0
     for number, place in enumerate(places):
-        share = None if asker.progress is None else lambda done, number=number: asker.progress((number + done) / len(places))  # type: ignore[misc]
+        share = (
+            None
+            if asker.progress is None
+            else lambda done, number=number: asker.progress((number + done) / len(places))
+        )  # type: ignore[misc]
         try:
             found = mutants_of(question, bench, place, replace(asker, progress=share))
         except UserError as error:
@@ -205,7 +153,7 @@ def _hypothesis_arm(
         made += [mutant.element for mutant in kept]
     notes.append(
         f"Hypothesis mutants break the up to {plan.motifs} strongest elements of the contributions to {question.view.track} at each "
-        f"place ({question.view.method}, reference {question.view.baseline}, seed {question.view.seed}): by the fewest substitutions after "
+        f"place that reach {NAMING_FLOOR:g} sd of the track ({question.view.method}, reference {question.view.baseline}, seed {question.view.seed}): by the fewest substitutions after "
         f"which the motif no longer fits, by a dinucleotide shuffle (seed {plan.seed}), and moved by {design_mutants.SHIFTS[-2]} or "
         f"{design_mutants.SHIFTS[-1]} bp; spared bases shuffled are their controls."
         + (f" {unmade:,} such mutants cannot be made and were not asked for." if unmade else "")
@@ -226,11 +174,11 @@ def mutants_of(question: DesignQuestion, bench: Bench, place: Locus, asker: Aske
     calls = compute.motif_calls(view, found, asker)
     first, last = found.whole
     origin = Locus(window.chrom, found.sequence.locus.start + first, found.sequence.locus.start + last)
-    parts = design_mutants.parts_of(
-        calls, found.hypothetical[:, first:last].astype(np.float64), origin, window, question.plan.motifs
-    )
+    hypothetical = found.hypothetical[:, first:last].astype(np.float64)
+    floor = NAMING_FLOOR * found.spec.tracks[found.spec.track_index(view.track)].sd
+    parts = design_mutants.parts_of(calls, hypothetical, origin, window, question.plan.motifs, floor=floor)
     values = found.values[slice(*found.core)].astype(np.float64)
-    return list(design_mutants.mutants(bench, window, parts, values, seed=question.plan.seed))
+    return list(design_mutants.mutants(bench, window, parts, values, track=view.track, seed=question.plan.seed))
 
 
 def _plain_arms(plan: Plan, bench: Bench, wanted: Wanted, notes: list[str]) -> list[Made]:
@@ -255,7 +203,9 @@ def _plain_arms(plan: Plan, bench: Bench, wanted: Wanted, notes: list[str]) -> l
         )  # type: ignore[misc]
     if "acquired" in plan.arms:
         if not wanted.acquired:
-            raise UserError("The arm of acquired elements has none: give the picks of an acquisition, or leave out the arm.")
+            raise UserError(
+                "The arm of acquired elements has none: give the picks of an acquisition, or leave out the arm."
+            )
         made += _given(bench, wanted.acquired, "acquired", "acquired")
     if "positive control" in plan.arms and wanted.positives:
         made += _given(bench, wanted.positives, "positive control", "given control")
@@ -270,7 +220,9 @@ def _given(bench: Bench, items: Iterable[Locus | tuple[str, str]], arm: Arm, kin
     for item in items:
         if isinstance(item, Locus):
             name = f"{place_name(item)}_{kind.split(' ')[0]}"
-            made += attempt(name, arm, lambda item=item, name=name: [bench.element(name, kind, arm, bench.window(item))])  # type: ignore[misc]
+            made += attempt(
+                name, arm, lambda item=item, name=name: [bench.element(name, kind, arm, bench.window(item))]
+            )  # type: ignore[misc]
         else:
             made += attempt(item[0], arm, lambda item=item: [bench.given(item[0], kind, arm, item[1])])  # type: ignore[misc]
     return made
@@ -337,7 +289,11 @@ def _random_arm(
             made = attempt(place_name(place), "random", lambda place=place: [  # type: ignore[misc]
                 bench.element(f"{place_name(place)}_random", "random of the list", "random", bench.window(place))
             ])  # fmt: skip
-            picked += [one for one in made if isinstance(one, Element) and not bench.objection(one.bases) and one.bases not in taken]
+            picked += [
+                one
+                for one in made
+                if isinstance(one, Element) and not bench.objection(one.bases) and one.bases not in taken
+            ]
         if len(picked) < n:
             raise UserError(
                 f"Besides the picks the list has {len(picked):,} places that can be ordered, and {n:,} random ones are wanted beside "
@@ -371,7 +327,8 @@ def _predicted_high(
         "has measured that they are active: give measured ones where there are some."
     )
     return [
-        bench.element(f"{place_name(near[i])}_high", _CHOSEN_BY_MODEL, "positive control", near[i]) for i in best.tolist()
+        bench.element(f"{place_name(near[i])}_high", _CHOSEN_BY_MODEL, "positive control", near[i])
+        for i in best.tolist()
     ]
 
 
@@ -391,7 +348,9 @@ def _hypotheses(
     every = [mutant.element for mutants in tested for mutant in mutants]
     if not every:
         return ()
-    rows = dict(zip((one.name for one in every), _predicted(spec, [e.bases for e in every], track.name, asker), strict=True))
+    rows = dict(
+        zip((one.name for one in every), _predicted(spec, [e.bases for e in every], track.name, asker), strict=True)
+    )
     found: list[Hypothesis] = []
     for mutants in tested:
         wild = rows[mutants[0].element.name]

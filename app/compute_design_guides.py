@@ -67,9 +67,13 @@ def library(
     if "positive control" in plan.arms:
         kept |= _positive(given, plan, kept)
     if "negative control" in plan.arms:
-        for number, bases in enumerate(guides.non_targeting(plan.negative, plan.layout, "N".join(read), seed=plan.seed), start=1):
+        for number, bases in enumerate(
+            guides.non_targeting(plan.negative, plan.layout, "N".join(read), seed=plan.seed), start=1
+        ):
             kept[bases] = Element(f"non_targeting_{number}", "non-targeting guide", "negative control", bases)
-        notes.append("Non-targeting guides are random; their last 12 bases do not stand in the places, and nothing else was searched.")
+        notes.append(
+            "Non-targeting guides are random; their last 12 bases do not stand in the places, and nothing else was searched."
+        )
     return tuple(kept.values()), tuple(left), tuple(notes)
 
 
@@ -85,7 +89,9 @@ def _of_place(plan: Plan, genome: Genome, place: Locus) -> tuple[tuple[Guide, ..
     return tuple(one for one in found if not guides.objection(plan.layout, one.bases)), sequence.bases
 
 
-def _random(plain: View, plan: Plan, genome: Genome, places: tuple[Locus, ...], address: str, taken: set[str]) -> dict[str, Element]:
+def _random(
+    plain: View, plan: Plan, genome: Genome, places: tuple[Locus, ...], address: str, taken: set[str]
+) -> dict[str, Element]:
     """One guide in each of as many windows near the places."""
     length = max(60, min(place.length for place in places))
     bench = Bench(genome, length, replace(plan.layout, sites=(), left="", right=""), lambda *_: "", lambda *_: "")
@@ -99,7 +105,9 @@ def _random(plain: View, plan: Plan, genome: Genome, places: tuple[Locus, ...], 
             guide = free[len(free) // 2]
             found[guide.bases] = _element(guide, "random guide", "random", _link(plain, window, address), "")
     if len(found) < plan.random:
-        raise UserError(f"Near the places there are {len(found):,} random guides, and {plan.random:,} are wanted: take fewer.")
+        raise UserError(
+            f"Near the places there are {len(found):,} random guides, and {plan.random:,} are wanted: take fewer."
+        )
     return found
 
 
@@ -114,9 +122,17 @@ def _positive(given: Iterable[object], plan: Plan, kept: dict[str, Element]) -> 
         if not isinstance(item, tuple):
             raise UserError(f"Positive controls of CRISPRi are guides of {LENGTH} letters; {item} is a place.")
         name, bases = item
-        why = f"has {len(bases)} letters" if len(bases) != LENGTH else guides.objection(plan.layout, bases) if "N" not in bases else "holds N"
+        why = (
+            f"has {len(bases)} letters"
+            if len(bases) != LENGTH
+            else guides.objection(plan.layout, bases)
+            if "N" not in bases
+            else "holds N"
+        )
         if why:
-            raise UserError(f"The guide {bases[:30]} of the positive controls {why}; give guides of {LENGTH} letters without PAM.")
+            raise UserError(
+                f"The guide {bases[:30]} of the positive controls {why}; give guides of {LENGTH} letters without PAM."
+            )
         if bases in kept or bases in found:
             raise UserError(f"The guide {bases} is in the design already; give other positive controls.")
         found[bases] = Element(f"positive_{name}", "given guide", "positive control", bases)
@@ -130,7 +146,15 @@ def _positive(given: Iterable[object], plan: Plan, kept: dict[str, Element]) -> 
 def _element(guide: Guide, kind: str, arm: str, link: str, group: str) -> Element:
     name = f"{place_name(guide.locus)}_{'plus' if guide.strand == '+' else 'minus'}"
     return Element(
-        name, kind, arm, guide.bases, str(guide.locus), link=link, strand=guide.strand, pam=guide.pam, group=group  # type: ignore[arg-type]
+        name,
+        kind,
+        arm,
+        guide.bases,
+        str(guide.locus),
+        link=link,
+        strand=guide.strand,
+        pam=guide.pam,
+        group=group,  # type: ignore[arg-type]
     )
 
 

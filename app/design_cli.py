@@ -21,26 +21,38 @@ ENDINGS = {"tsv": "order sheet", "fa": "FASTA", "json": "manifest", "methods.txt
 
 def add_parser(sub: argparse.ArgumentParser) -> None:
     """Describes the options of the command."""
-    sub.add_argument("places", metavar="LOCUS|FILE", help="a place, a gene or a variant; or a BED, a VCF, or a list of them")
+    sub.add_argument(
+        "places", metavar="LOCUS|FILE", help="a place, a gene or a variant; or a BED, a VCF, or a list of them"
+    )
     sub.add_argument("--model", default="tf-binding", help="a name, or a full model_id")
     sub.add_argument("--genome", default="sandbox")
     sub.add_argument("--track", help="the track that hypotheses are about; the model's first unless given")
-    sub.add_argument("--out", required=True, metavar="PREFIX", help="PREFIX.tsv, .fa, .json and .methods.txt are written")
+    sub.add_argument(
+        "--out", required=True, metavar="PREFIX", help="PREFIX.tsv, .fa, .json and .methods.txt are written"
+    )
     sub.add_argument("--name", default="library", help="of the library")
     sub.add_argument("--assay", choices=("MPRA", "CRISPRi"), default="MPRA")
     sub.add_argument("--arms", help=f"separated by commas: {', '.join(ARM_NAMES)}")
     sub.add_argument("--length", type=int, help="of an element in bp; the model's window unless given")
     sub.add_argument("--barcodes", type=int, default=10, help="of each element; 0 where they come with the PCR")
     sub.add_argument("--replicates", type=int, default=3)
-    sub.add_argument("--motifs", type=int, default=3, help="how many elements of the contributions are broken at each place")
+    sub.add_argument(
+        "--motifs", type=int, default=3, help="how many elements of the contributions are broken at each place"
+    )
     sub.add_argument("--step", type=int, default=50, help="between tiles, in bp")
     sub.add_argument("--deletions", action="store_true", help="saturation also deletes each base")
-    sub.add_argument("--random", type=int, default=50, help="random elements; as many as the acquired ones where there are some")
+    sub.add_argument(
+        "--random", type=int, default=50, help="random elements; as many as the acquired ones where there are some"
+    )
     sub.add_argument("--positive", type=int, default=10, help="positive controls, drawn where --positives gives none")
     sub.add_argument("--negative", type=int, default=10, help="negative controls")
     sub.add_argument("--guides", type=int, default=10, help="of each place (CRISPRi)")
-    sub.add_argument("--acquired", metavar="FILE", help="picks of active learning: row numbers of the list, places, or a FASTA")
-    sub.add_argument("--positives", metavar="FILE", help="positive controls: places or a FASTA; guides of 20 letters for CRISPRi")
+    sub.add_argument(
+        "--acquired", metavar="FILE", help="picks of active learning: row numbers of the list, places, or a FASTA"
+    )
+    sub.add_argument(
+        "--positives", metavar="FILE", help="positive controls: places or a FASTA; guides of 20 letters for CRISPRi"
+    )
     _oligo_options(sub)
     sub.add_argument("--per-oligo", type=float, default=0.4, help="price of one oligo")
     sub.add_argument("--per-replicate", type=float, default=800.0, help="price of one replicate of the library")
@@ -85,7 +97,18 @@ def design(options: argparse.Namespace) -> int:
     strange = [arm for arm in asked if arm not in ARMS]
     if strange:
         raise UserError(f"There is no arm '{strange[0][:30]}'; choose among {', '.join(ARM_NAMES)}.")
-    same = ("replicates", "motifs", "step", "deletions", "random", "positive", "negative", "guides", "seed", "leave_out")
+    same = (
+        "replicates",
+        "motifs",
+        "step",
+        "deletions",
+        "random",
+        "positive",
+        "negative",
+        "guides",
+        "seed",
+        "leave_out",
+    )
     plan = Plan(
         assay=options.assay,
         arms=tuple(asked),  # type: ignore[arg-type]  # checked above
@@ -138,7 +161,7 @@ def _layout(options: argparse.Namespace, guides: bool) -> Layout:
         if getattr(options, name) is not None
     }
     if options.gc is not None:
-        low, dash, high = options.gc.partition("-")
+        low, _, high = options.gc.partition("-")
         try:
             changes |= {"gc_low": float(low), "gc_high": float(high)}
         except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.design_question import DesignQuestion
 from app.view import PASTED, View
 from experiment.design import Arm, LeftOut
 from genome.catalog import open_ensembl, open_genes
@@ -39,6 +40,69 @@ class Asked:
     notices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What the lists of a question ask for, read and checked.
+
+    Attributes:
+        places: stretches to design around, 0-based half-open.
+        variants: changes whose alleles are compared.
+        acquired: picks, as places or given bases.
+        pool: places that picks could have been; empty where they come from elsewhere.
+        positives: positive controls that were given.
+        left_out: lines that could not be used.
+        notices: sentences for people.
+    """
+
+    places: tuple[Locus, ...]
+    variants: tuple[Variant, ...]
+    acquired: tuple[Locus | tuple[str, str], ...]
+    pool: tuple[Locus, ...]
+    positives: tuple[Locus | tuple[str, str], ...]
+    left_out: tuple[LeftOut, ...]
+    notices: tuple[str, ...]
+
+
+def read_lists(question: DesignQuestion, genome: Genome, *, remote_allowed: bool) -> Wanted:
+    """The lists of a question, read and checked.
+
+    Raises:
+        UserError: when one is empty, or a row number names no row.
+    """
+    view, arms = question.view, question.plan.arms
+
+    def read(text: str, arm: Arm, *, rows: bool = False) -> Asked:
+        return read_list(text, view, genome, arm, remote_allowed=remote_allowed, rows=rows) if text else Asked()
+
+    first = "variant" if arms == ("variant",) else arms[0]
+    listed = read(question.places, first) if question.places.strip() else _of_view(view, genome)
+    if question.places and not question.places.strip():
+        raise UserError("The list is empty; write a place or a variant a line, or take the locus looked at.")
+    picks, known = read(question.acquired, "acquired", rows=True), read(question.positives, "positive control")
+    wrong = [row for row in picks.rows if not 1 <= row <= len(listed.places)]
+    if wrong:
+        raise UserError(
+            f"Row {wrong[0]} is picked, and the list has {len(listed.places):,} places; give rows of the list."
+        )
+    chosen = tuple(listed.places[row - 1] for row in picks.rows) + picks.places
+    pool = listed.places if chosen and set(chosen) <= set(listed.places) and len(listed.places) > 1 else ()
+    return Wanted(
+        places=listed.places or tuple(Locus(v.chrom, v.start, max(v.end, v.start + 1)) for v in listed.variants),
+        variants=listed.variants,
+        acquired=(*chosen, *picks.given),
+        pool=pool,
+        positives=(*known.places, *known.given),
+        left_out=(*listed.left_out, *picks.left_out, *known.left_out),
+        notices=(*listed.notices, *picks.notices, *known.notices),
+    )
+
+
+def _of_view(view: View, genome: Genome) -> Asked:
+    return Asked(
+        places=(view.locus,), variants=tuple(dict.fromkeys(checked_variant(edit, genome)[0] for edit in view.edits))
+    )
+
+
 def read_list(text: str, view: View, genome: Genome, arm: Arm, *, remote_allowed: bool, rows: bool = False) -> Asked:
     """Reads a list, one place, variant, gene, BED row, sequence or (with ``rows``) row number a line; or a FASTA.
 
@@ -63,7 +127,9 @@ def read_list(text: str, view: View, genome: Genome, arm: Arm, *, remote_allowed
     if not lines:
         raise UserError("The list is empty; write a place such as chr22:19,710,700-19,711,200 or a variant a line.")
     if len(lines) > MOST_LINES:
-        raise UserError(f"The list has {len(lines):,} lines, and a design takes at most {MOST_LINES:,}; give a part of it.")
+        raise UserError(
+            f"The list has {len(lines):,} lines, and a design takes at most {MOST_LINES:,}; give a part of it."
+        )
     found: dict[Locus | Variant | int, int] = {}
     given: list[tuple[str, str]] = []
     left, notices = [], []
@@ -113,8 +179,3 @@ def _understood(
     if place.sequence is not None:
         raise UserError("it is a sequence; give sequences as a FASTA of their own")
     return (place.alleles or place.edits or (place.locus,)), place.notices
-
-
-def edits_as_variants(view: View, genome: Genome) -> tuple[Variant, ...]:
-    """The edits of a view as variants, left-normalised."""
-    return tuple(dict.fromkeys(checked_variant(edit, genome)[0] for edit in view.edits))

@@ -58,7 +58,10 @@ class DesignQuestion:
     def in_a_link(self) -> bool:
         """Whether a link can hold it."""
         texts = [getattr(self, part) for part in _TEXTS]
-        return all(len(text) <= MAX_LINKED_TEXT and text.isascii() for text in texts) and len(urlencode(self.to_query())) <= MAX_LINK
+        return (
+            all(len(text) <= MAX_LINKED_TEXT and text.isascii() for text in texts)
+            and len(urlencode(self.to_query())) <= MAX_LINK
+        )
 
     def to_query(self) -> dict[str, str]:
         """The parameters of the link, written in full: a later default never changes an old link."""
@@ -90,10 +93,14 @@ def from_query(query: Mapping[str, str]) -> DesignQuestion:
     Raises:
         UserError: when it is cut short or damaged.
     """
-    known = {f"{KEY}.{name}" for name in (*BOUNDS, *_LAYOUT, *_COSTS, "deletions", "leave_out", "layout", "name", "arms")}
+    known = {
+        f"{KEY}.{name}" for name in (*BOUNDS, *_LAYOUT, *_COSTS, "deletions", "leave_out", "layout", "name", "arms")
+    }
     missing = sorted(known - set(query))
     if missing:
-        raise UserError(f"The design in this link is cut short: it lacks {missing[0].removeprefix(f'{KEY}.')}; ask for it again.")
+        raise UserError(
+            f"The design in this link is cut short: it lacks {missing[0].removeprefix(f'{KEY}.')}; ask for it again."
+        )
     strange = {name for name in query if name.startswith(f"{KEY}.")} - known - {f"{KEY}.{name}" for name in _TEXTS}
     if strange:
         raise UserError("The design in this link has a field that no design has; ask for the link again.")

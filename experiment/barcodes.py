@@ -41,7 +41,8 @@ def assigned(elements: Seq[str], n: int, layout: Layout, *, seed: int) -> tuple[
     Raises:
         UserError: when there are not as many, with the number there is.
     """
-    wanted, found = n * len(elements), []
+    wanted = n * len(elements)
+    found: list[tuple[str, ...]] = []
     words = (word for word in candidates(layout, seed=seed) if fits(layout, layout.middle, word))
     waiting = deque[str]()  # words that fit the oligo, but not an element that came before
     for bases in elements:
@@ -55,7 +56,7 @@ def assigned(elements: Seq[str], n: int, layout: Layout, *, seed: int) -> tuple[
         while len(mine) < n:
             word = next(words, "")
             if not word:
-                raise _too_few(layout, n, wanted, sum(map(len, found)) + len(mine))
+                raise _too_few(layout, n, wanted, sum(len(one) for one in found) + len(mine))
             (mine if fits(layout, before, word) else waiting).append(word)
         found.append(tuple(mine))
     return tuple(found)
@@ -66,7 +67,8 @@ def fits(layout: Layout, before: str, barcode: str) -> bool:
     text = before + barcode + layout.right[: layout.reach]
     start, end = len(before), len(before) + len(barcode)
     return not any(
-        pattern.search(text, max(0, start - length + 1), min(len(text), end + length - 1)) for length, pattern in layout.screens
+        pattern.search(text, max(0, start - length + 1), min(len(text), end + length - 1))
+        for length, pattern in layout.screens
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
-from experiment.design_layout import Layout
+from experiment.design_layout import LAYOUTS, Layout
 from experiment.hypothesis import Hypothesis
 from genome.errors import UserError
 
@@ -19,6 +19,7 @@ Arm = Literal[
 ASSAYS: tuple[Assay, ...] = get_args(Assay)
 ARMS: tuple[Arm, ...] = get_args(Arm)
 MOST_OLIGOS = 250_000  # the largest pools that are sold
+FIRST_LAYOUT = next(iter(LAYOUTS.values()))
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]{0,119}")
 
 
@@ -89,7 +90,7 @@ class Plan:
     assay: Assay = "MPRA"
     arms: tuple[Arm, ...] = ("hypothesis", "positive control", "negative control")
     length: int = 200
-    layout: Layout = Layout("none", "", "", "", 0)
+    layout: Layout = FIRST_LAYOUT
     barcodes: int = 10
     replicates: int = 3
     motifs: int = 3
@@ -124,7 +125,9 @@ class Plan:
                 "barcodes come with the PCR."
             )
         if self.barcodes > 1 and not self.layout.barcode_length:
-            raise UserError("This layout has no barcode in the oligo, so each element is one oligo; set the barcodes to 0.")
+            raise UserError(
+                "This layout has no barcode in the oligo, so each element is one oligo; set the barcodes to 0."
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -133,7 +136,11 @@ class Plan:
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Plan:
         """Reads ``to_json``."""
-        parts = {"layout": Layout.from_json(record["layout"]), "costs": Costs(**record["costs"]), "arms": tuple(record["arms"])}
+        parts = {
+            "layout": Layout.from_json(record["layout"]),
+            "costs": Costs(**record["costs"]),
+            "arms": tuple(record["arms"]),
+        }
         return cls(**{**record, **parts})
 
 

@@ -106,7 +106,7 @@ def finished(design: Design) -> Design:
     if oligos > MOST_OLIGOS:
         raise UserError(
             f"This design has {oligos:,} oligos, and at most {MOST_OLIGOS:,} fit one order: take at most {MOST_OLIGOS // max(1, each):,} "
-            f"elements{f', or {MOST_OLIGOS // count} barcodes of each' if each and MOST_OLIGOS >= count else ''}."
+            f"elements{f', or {MOST_OLIGOS // count} barcodes of each' if each and count <= MOST_OLIGOS else ''}."
         )
     plan.costs.check(oligos, plan.replicates, count)
     if each:
@@ -140,14 +140,27 @@ def hypotheses(
         original = replace(wild, start=broken[0].start, end=broken[0].end)
         steps = tuple(
             Intervention(
-                one.element.name, one.role or "original", one.element.bases, one.start, one.end, effects[one.element.name][0]
+                one.element.name,
+                one.role or "original",
+                one.element.bases,
+                one.start,
+                one.end,
+                effects[one.element.name][0],
             )
             for one in (original, *mine)
         )
         predicted, low, high = effects[broken[0].element.name]
         link = wild.element.link.partition("?")[2]
         found.append(
-            Hypothesis(link, broken[0].element.hypothesis, predicted=predicted, low=low, high=high, interventions=steps, **about)
+            Hypothesis(
+                link,
+                broken[0].element.hypothesis,
+                predicted=predicted,
+                low=low,
+                high=high,
+                interventions=steps,
+                **about,
+            )
         )
     return tuple(found)
 

@@ -43,7 +43,9 @@ def _check_bases(design: Design) -> None:
     plan = design.plan
     length = plan.length if plan.assay == "MPRA" else len(design.elements[0].bases)
     strange = [element.name for element in design.elements if not set(element.bases) <= set(BASES)]
-    _refuse(strange, "holds letters other than A, C, G and T", "hold letters other than A, C, G and T", "correct the bases")
+    _refuse(
+        strange, "holds letters other than A, C, G and T", "hold letters other than A, C, G and T", "correct the bases"
+    )
     wrong = [f"{one.name} ({len(one.bases):,} bp)" for one in design.elements if len(one.bases) != length]
     _refuse(wrong, f"has not {length:,} bp", f"have not {length:,} bp", "cut all to one length")
     plan.layout.check_length(length)
@@ -64,7 +66,8 @@ def _check_barcodes(design: Design) -> None:
     _refuse(uneven, f"has not {wanted} barcodes", f"have not {wanted} barcodes", "give each element as many")
     if not with_barcodes:
         return
-    wrong, every = [], []
+    wrong: list[str] = []
+    every: list[str] = []
     for element in design.elements:
         before = (layout.left + element.bases + layout.middle)[-layout.reach :]
         for barcode in element.barcodes:
@@ -89,7 +92,11 @@ def _check_arms(design: Design) -> None:
             f"The arms are uneven: acquired has {acquired:,} elements and random {random:,}; give both as many, or what is better cannot be "
             "told from what is more."
         )
-    needed = {"variant": {"reference allele", "alternative allele"}, "hypothesis": {"wild type"}, "saturation": {"wild type"}}
+    needed = {
+        "variant": {"reference allele", "alternative allele"},
+        "hypothesis": {"wild type"},
+        "saturation": {"wild type"},
+    }
     groups: dict[str, set[str]] = {}
     arms: dict[str, str] = {}
     by_window: dict[str, set[str]] = {}
@@ -106,7 +113,9 @@ def _check_arms(design: Design) -> None:
         if element.group and lacking - ({"wild type", "reference allele"} if unchanged else set()):
             alone.append(f"{element.name} (without {' and '.join(sorted(lacking))})")
     _refuse(alone, "stands alone", "stand alone", "order what they are compared with too")
-    per_place = Counter(element.group for element in design.elements if element.kind == "guide" and element.arm == "tiling")
+    per_place = Counter(
+        element.group for element in design.elements if element.kind == "guide" and element.arm == "tiling"
+    )
     few = [f"{group} ({count})" for group, count in per_place.items() if count != design.plan.guides]
     words = f"{design.plan.guides} guides"
     possible = min(per_place.values(), default=0)

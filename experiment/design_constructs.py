@@ -158,7 +158,9 @@ def saturation(bench: Bench, locus: Locus, *, deletions: bool) -> Iterator[Eleme
             yield bench.element(name, "substitution", "saturation", window, (edit,), group=group)
         if deletions and (index == 0 or wild.bases[index - 1] != here):  # within a run every deletion is the same
             edit = Variant(chrom, position, here, "")
-            yield bench.element(f"{chrom}_{position}_{here}_del", "deletion", "saturation", window, (edit,), group=group)
+            yield bench.element(
+                f"{chrom}_{position}_{here}_del", "deletion", "saturation", window, (edit,), group=group
+            )
 
 
 def alleles(bench: Bench, variant: Variant) -> Iterator[Element]:
@@ -166,7 +168,10 @@ def alleles(bench: Bench, variant: Variant) -> Iterator[Element]:
     if max(len(variant.ref), len(variant.alt)) > bench.length // 2:
         raise UserError("it changes more than half of the element; take longer elements")
     place = Locus(variant.chrom, variant.start, max(variant.end, variant.start + 1))
-    window, name = bench.window(place), f"{variant.chrom}_{variant.position}_{variant.ref[:20] or '-'}_{variant.alt[:20] or '-'}"
+    window, name = (
+        bench.window(place),
+        f"{variant.chrom}_{variant.position}_{variant.ref[:20] or '-'}_{variant.alt[:20] or '-'}",
+    )
     group = f"variant {variant}"
     yield bench.element(f"{name}_ref", "reference allele", "variant", window, group=group)
     yield bench.element(f"{name}_alt", "alternative allele", "variant", window, (variant,), group=group)
@@ -191,7 +196,9 @@ def random_windows(bench: Bench, places: tuple[Locus, ...], n: int, *, seed: int
             continue
         start = int(random.integers(low, high + 1))
         window = Locus(near.chrom, start, start + bench.length)
-        if any(one.chrom == window.chrom and one.start < window.end and window.start < one.end for one in (*used, *found)):
+        if any(
+            one.chrom == window.chrom and one.start < window.end and window.start < one.end for one in (*used, *found)
+        ):
             continue
         bases = bench.genome.sequence(window).bases
         if "N" in bases or bases in taken or bench.objection(bases):

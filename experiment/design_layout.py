@@ -75,7 +75,9 @@ class Layout:
         if not 1 <= self.longest_run <= LONGEST_BARCODE:
             raise UserError(f"The longest run of one base must be from 1 to {LONGEST_BARCODE}.")
         if not 1 <= self.longest_oligo <= LONGEST_OLIGO:
-            raise UserError(f"An oligo can have at most {LONGEST_OLIGO} bases, and this asks for {self.longest_oligo:,}.")
+            raise UserError(
+                f"An oligo can have at most {LONGEST_OLIGO} bases, and this asks for {self.longest_oligo:,}."
+            )
         for site in self.sites:
             site_letters(site)
 
@@ -105,7 +107,9 @@ class Layout:
     def forbidden(self) -> tuple[Word, ...]:
         """Sites and whole adaptors, as they read on either strand of the oligo."""
         words = [(site, site_letters(site)) for site in self.sites]
-        words += [(name, bases) for name, bases in (("left adaptor", self.left), ("right adaptor", self.right)) if bases]
+        words += [
+            (name, bases) for name, bases in (("left adaptor", self.left), ("right adaptor", self.right)) if bases
+        ]
         return tuple(Word(name, letters) for name, letters in words)
 
     @cached_property
@@ -120,7 +124,9 @@ class Layout:
         Each pattern matches words of its one length, so that in a text that reaches that length less one beyond a barcode on both
         sides every match touches it.
         """
-        words: dict[int, dict[str, None]] = {self.longest_run + 1: {base * (self.longest_run + 1): None for base in BASES}}
+        words: dict[int, dict[str, None]] = {
+            self.longest_run + 1: {base * (self.longest_run + 1): None for base in BASES}
+        }
         for word in self.forbidden:
             words.setdefault(len(word.letters), {}).update(dict.fromkeys(word.strands))
         for bases in (self.left, self.right):
@@ -217,9 +223,24 @@ LAYOUTS: Mapping[str, Layout] = {
             10,
             sites=("EcoRI", "SpeI", "SphI", "NotI"),
         ),
-        Layout("lentiMPRA (barcodes come with the PCR)", "AGGACCGGATCAACT", "", "CATTGCGTGAACCGA", 0, sites=("AgeI", "SbfI")),
+        Layout(
+            "lentiMPRA (barcodes come with the PCR)",
+            "AGGACCGGATCAACT",
+            "",
+            "CATTGCGTGAACCGA",
+            0,
+            sites=("AgeI", "SbfI"),
+        ),
     )
 }
 GUIDE_LAYOUT = Layout(
-    "guide between BsmBI sites", "CGTCTCACACCG", "", "GTTTCGAGACG", 0, gc_low=0.2, gc_high=0.8, longest_run=4, sites=("BsmBI",)
+    "guide between BsmBI sites",
+    "CGTCTCACACCG",
+    "",
+    "GTTTCGAGACG",
+    0,
+    gc_low=0.2,
+    gc_high=0.8,
+    longest_run=4,
+    sites=("BsmBI",),
 )

@@ -69,7 +69,9 @@ class Mutant:
     end: int
 
 
-def parts_of(calls: Seq[MotifCall], hypothetical: FloatArray, origin: Locus, window: Locus, n: int) -> tuple[Part, ...]:
+def parts_of(
+    calls: Seq[MotifCall], hypothetical: FloatArray, origin: Locus, window: Locus, n: int, *, floor: float
+) -> tuple[Part, ...]:
     """The strongest stretches inside an element, strongest first.
 
     Args:
@@ -78,11 +80,15 @@ def parts_of(calls: Seq[MotifCall], hypothetical: FloatArray, origin: Locus, win
         origin: the stretch that was explained, 0-based half-open.
         window: the element; parts that reach beyond it are not taken.
         n: how many at most.
+        floor: smallest sum of contributions that counts, in the track's unit.
+
+    Raises:
+        UserError: when there is none.
     """
     found: list[Part] = []
     for call in calls:
         start, end = call.motif_span if call.named else (call.seqlet.start, call.seqlet.end)
-        if start < 0 or end > origin.length or call.reason.startswith("it is part of"):
+        if start < 0 or end > origin.length or abs(call.seqlet.attribution) < floor:
             continue
         locus = Locus(origin.chrom, origin.start + start, origin.start + end)
         apart = all(locus.end <= one.locus.start or one.locus.end <= locus.start for one in found)
@@ -92,11 +98,13 @@ def parts_of(calls: Seq[MotifCall], hypothetical: FloatArray, origin: Locus, win
         label = call.motif.name if word is not None and call.motif is not None else "element"
         scores = hypothetical[:, start:end].astype(np.float64)
         found.append(Part(locus, label, call.seqlet.sign == "+", word, scores))
+    if not found:
+        raise UserError(f"nothing in it adds up to {floor:.2g}, so the model makes no claim that a mutant could test")
     return tuple(found)
 
 
 def mutants(
-    bench: Bench, window: Locus, parts: Seq[Part], contributions: FloatArray, *, seed: int
+    bench: Bench, window: Locus, parts: Seq[Part], contributions: FloatArray, *, track: str, seed: int
 ) -> Iterator[Mutant | tuple[str, str]]:
     """The wild type and every mutant of a place, each with its role; a pair of name and reason where one cannot be made.
 
@@ -105,6 +113,7 @@ def mutants(
         window: the element, 0-based half-open.
         parts: what the model claims to matter, strongest first.
         contributions: float (length of the window,), of each base, in the track's unit.
+        track: that the claims are about.
         seed: of the shuffles.
     """
     wild, place, group = bench.sequence(window), place_name(window), f"hypotheses {window}"
@@ -113,7 +122,7 @@ def mutants(
     quiet = _spared(window, parts, contributions)
     killed: list[str] = []
     for index, part in enumerate(parts):
-        name, claim = f"{place}_{index + 1}_{clean_name(part.label)}", claim_of(part)
+        name, claim = f"{place}_{index + 1}_{clean_name(part.label)}", claim_of(part, track)
         for kind, role, ending, make in _recipes(bench, wild, parts, index, quiet, seed):
             found = _made(bench, wild, (f"{name}_{ending}", kind, claim, group), index, role, make)
             yield found
@@ -139,10 +148,11 @@ def _recipes(
             yield f"spacing {shift:+d} bp", "move", f"move{shift:+d}", partial(_moved, wild, part, shift, seed)
 
 
-def claim_of(part: Part) -> str:
+def claim_of(part: Part, track: str) -> str:
     """What the model claims of a part, one sentence."""
-    what = f"The bases that resemble {part.label}" if part.word is not None else "The element"
-    return f"{what} at {part.locus} {'raise' if part.raises else 'lower'}{'' if part.word is not None else 's'} the activity."
+    what = f"The bases at {part.locus}"
+    what += f", which resemble {part.label}," if part.word is not None else ""
+    return f"{what} {'raise' if part.raises else 'lower'} {track}."
 
 
 def fewest_changes(wild: Sequence, part: Part) -> str:
@@ -229,7 +239,12 @@ def _both(wild: str, first: str, second: str) -> str:
 
 
 def _made(
-    bench: Bench, wild: Sequence, words: tuple[str, str, str, str], part: int, role: Kind | None, make: Callable[[], str]
+    bench: Bench,
+    wild: Sequence,
+    words: tuple[str, str, str, str],
+    part: int,
+    role: Kind | None,
+    make: Callable[[], str],
 ) -> Mutant | tuple[str, str]:
     name, kind, claim, group = words
     try:

@@ -13,7 +13,9 @@ from genome.locus import Locus
 from genome.sequence import Sequence, reverse_complement
 
 LENGTH = 20
-NOT_SEARCHED = "Off-targets were not searched: check the guides with a tool that reads the whole genome before ordering."
+NOT_SEARCHED = (
+    "Off-targets were not searched: check the guides with a tool that reads the whole genome before ordering."
+)
 _PLUS = re.compile(r"(?=([ACGT]{20})([ACGT]GG))")
 _MINUS = re.compile(r"(?=(CC[ACGT])([ACGT]{20}))")
 _SEED_LENGTH = 12  # bases next to the PAM, which decide most

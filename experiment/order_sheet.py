@@ -94,12 +94,18 @@ def methods(design: Design) -> str:
             "adaptor on either strand."
         )
     if layout.sites:
-        sites = ", ".join(site if site == site_letters(site) else f"{site} ({site_letters(site)})" for site in layout.sites)
-        said.append(f"No element and no barcode, junctions included, is touched on either strand by {sites} or a whole adaptor.")
+        sites = ", ".join(
+            site if site == site_letters(site) else f"{site} ({site_letters(site)})" for site in layout.sites
+        )
+        said.append(
+            f"No element and no barcode, junctions included, is touched on either strand by {sites} or a whole adaptor."
+        )
     if design.assay == "CRISPRi":
         said.append(f"Guides are 20 bases beside an NGG on either strand. {NOT_SEARCHED}")
     if design.left_out:
-        said.append(f"Left out of what was asked for: {len(design.left_out):,}; the manifest lists each with its reason.")
+        said.append(
+            f"Left out of what was asked for: {len(design.left_out):,}; the manifest lists each with its reason."
+        )
     said.append(f"The library is to be measured in {plan.replicates} replicates. {USE}")
     return " ".join(said) + "\n"
 

@@ -42,7 +42,13 @@ class Row:
 
 def places(design: Design) -> tuple[Locus, ...]:
     """The stretches worth a picture, most elements first: joined windows of the arms that lie at places."""
-    drawn = sorted({parse_locus(one.locus) for one in design.elements if one.locus and one.arm not in ("random", "positive control")})
+    drawn = sorted(
+        {
+            parse_locus(one.locus)
+            for one in design.elements
+            if one.locus and one.arm not in ("random", "positive control")
+        }
+    )
     joined: list[tuple[Locus, int]] = []
     for locus in drawn:
         if joined and joined[-1][0].chrom == locus.chrom and locus.start <= joined[-1][0].end:
@@ -94,23 +100,31 @@ def figure(design: Design, place: Locus) -> go.Figure:
                 )
             )  # fmt: skip
     ticks = [len(found) - index for index in range(len(found))]
-    labels = [f"{row.label if row.label != row.arm else ''}  <b>{row.arm}</b>" if _first(found, i) else row.label for i, row in enumerate(found)]
-    drawn.update_yaxes(tickvals=ticks, ticktext=labels, showgrid=False, zeroline=False, range=[0.3, len(found) + 0.7], fixedrange=True)
+    labels = [
+        f"{row.label if row.label != row.arm else ''}  <b>{row.arm}</b>" if _first(found, i) else row.label
+        for i, row in enumerate(found)
+    ]
+    drawn.update_yaxes(
+        tickvals=ticks, ticktext=labels, showgrid=False, zeroline=False, range=[0.3, len(found) + 0.7], fixedrange=True
+    )
     drawn.update_xaxes(title_text=f"{place.chrom} (position)", tickformat=",d", showgrid=True, gridcolor="#e2e8f0")
     margin = {"l": 10, "r": 10, "t": 6, "b": 40}
-    drawn.update_layout(height=70 + 21 * max(len(found), 3), margin=margin, plot_bgcolor="#fff", hoverlabel={"namelength": -1})
+    drawn.update_layout(
+        height=70 + 21 * max(len(found), 3), margin=margin, plot_bgcolor="#fff", hoverlabel={"namelength": -1}
+    )
     return drawn
 
 
 def changed(element: Element) -> tuple[int, ...]:
-    """0-based positions where the edits of an element begin and end."""
+    """0-based positions of the bases that the edits of an element change."""
     found: list[int] = []
     for edit in element.edits.split("; ") if element.edits else []:
         at = _POSITION.search(edit)
-        ref = edit.rpartition(" ")[2].partition(">")[0].strip("-")
+        ref, _, alt = edit.rpartition(" ")[2].partition(">")
         if at:
             start = int(at[1].replace(",", "")) - 1
-            found += range(start, start + max(1, len(ref)))
+            same = len(ref) == len(alt) and "-" not in (ref, alt)
+            found += [start + i for i, base in enumerate(ref) if not same or base != alt[i]]
     return tuple(found)
 
 

@@ -57,7 +57,7 @@ def show() -> None:
         question, design = made
         if question.view.locus != view.locus or question.view.model != view.model:
             st.caption(f"The library below is for {text(question.view.locus)}; make it again for this place.")
-        design_answer.show(question, design)
+        design_answer.show(design)
 
 
 def _open_link() -> None:
@@ -114,7 +114,11 @@ def _buttons(asked: DesignQuestion | None) -> bool:
                 link = asked.link(state.address())
                 if link:
                     st.code(link, language=None, wrap_lines=True)
-                    st.caption(text(f"The icon at its right end copies it; it makes this library. {state.link_notice(asked.view)}"))
+                    st.caption(
+                        text(
+                            f"The icon at its right end copies it; it makes this library. {state.link_notice(asked.view)}"
+                        )
+                    )
                 else:
                     st.caption("The lists are too long for a link; the manifest below holds all of it.")
     return pressed

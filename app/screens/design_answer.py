@@ -6,7 +6,6 @@ from itertools import islice
 
 import streamlit as st
 
-from app.design_question import DesignQuestion
 from app.figures import design as pictures
 from app.widgets import numbers_table, text
 from experiment import order_sheet
@@ -17,7 +16,7 @@ _PREVIEW = 200
 _LISTED = 200
 
 
-def show(question: DesignQuestion, design: Design) -> None:
+def show(design: Design) -> None:
     """Draws the library."""
     with st.container(border=True, key="design-answer"):
         st.html(_headline(design))
@@ -82,7 +81,9 @@ def _arms(design: Design) -> None:
             design.total,
         ],
     }
-    numbers_table(columns, {"elements": "localized", "oligos": "localized", costs.currency: "%.0f"}, key="designing-arms")
+    numbers_table(
+        columns, {"elements": "localized", "oligos": "localized", costs.currency: "%.0f"}, key="designing-arms"
+    )
     if costs.budget:
         st.progress(min(1.0, design.total / costs.budget), text=f"{design.total / costs.budget:.0%} of the budget")
 
@@ -95,7 +96,9 @@ def _picture(design: Design) -> None:
         return
     place = known[0]
     if len(known) > 1:
-        place = st.selectbox("Place", known[:_LISTED], format_func=str, key="designing-place", label_visibility="collapsed")
+        place = st.selectbox(
+            "Place", known[:_LISTED], format_func=str, key="designing-place", label_visibility="collapsed"
+        )
     st.plotly_chart(pictures.figure(design, place), key="designing-picture", config={"displayModeBar": False})
     _, elsewhere = pictures.rows(design, place)
     if elsewhere:
@@ -113,7 +116,7 @@ def _hypotheses(design: Design) -> None:
         "to": [one.high for one in design.hypotheses],
         "constructs": [len(one.interventions) for one in design.hypotheses],
     }
-    numbers_table(columns, {name: "%.2f" for name in ("predicted when broken", "from", "to")}, key="designing-claims")
+    numbers_table(columns, dict.fromkeys(("predicted when broken", "from", "to"), "%.2f"), key="designing-claims")
     st.caption(
         text(
             f"Predicted change of {design.track} ({unit}) by {design.model_id}, each element alone in the model's window; from and to: where one "

@@ -38,14 +38,16 @@ _COST_KEYS = ("per_oligo", "per_replicate", "budget", "currency")
 def keep_typed() -> None:
     """Keeps what was typed while another page, or another part of the form, is open."""
     for key in list(st.session_state):
-        if str(key).startswith(PREFIX) and not str(key).startswith((f"{PREFIX}make", f"{PREFIX}cancel", f"{PREFIX}file", f"{PREFIX}get")):
+        if str(key).startswith(PREFIX) and not str(key).startswith(
+            (f"{PREFIX}make", f"{PREFIX}cancel", f"{PREFIX}file", f"{PREFIX}get")
+        ):
             st.session_state[key] = st.session_state[key]
 
 
 def fill_in(view: View, asked: DesignQuestion | None) -> bool:
     """Fills in usual values where there are none yet, or those of a link; whether there was one."""
     spec = registry.spec(view.model)
-    usual = Plan(length=min(spec.input_length, 200), layout=next(iter(LAYOUTS.values())))
+    usual = Plan(length=min(spec.input_length, 200))
     if asked is not None or _key("arms") not in st.session_state:
         _put(asked.plan if asked is not None else usual)
         for name in ("places", "acquired", "positives"):
@@ -86,14 +88,18 @@ def _key(name: str) -> str:
 def form(view: View) -> Callable[[], DesignQuestion]:
     """Draws the form; what it returns reads it, and raises a UserError where it holds what it cannot."""
     which, arms = st.columns([0.2, 0.8])
-    assay = which.segmented_control("Assay", ["MPRA", "CRISPRi"], key=_key("assay"), required=True, on_change=_other_assay)
+    assay = which.segmented_control(
+        "Assay", ["MPRA", "CRISPRi"], key=_key("assay"), required=True, on_change=_other_assay
+    )
     guides = assay == "CRISPRi"
     shown = [arm for arm in ARMS if not guides or arm in _CRISPRI_ARMS]
     arms.pills("Arms", shown, selection_mode="multi", format_func=_WORDS.__getitem__, key=_key("arms"))
     chosen: list[Arm] = [arm for arm in st.session_state[_key("arms")] if arm in shown]
     _numbers(chosen, guides=guides)
     listed = [name for name in ("places", "acquired", "positives") if st.session_state.get(_key(name))]
-    with st.expander(f"Lists of places, picks and controls{f' ({len(listed)} given)' if listed else ''}", key="designing-lists"):
+    with st.expander(
+        f"Lists of places, picks and controls{f' ({len(listed)} given)' if listed else ''}", key="designing-lists"
+    ):
         _lists(guides=guides)
     layout = _oligo(guides=guides)
     with st.expander("Prices and budget", key="designing-prices"):
@@ -124,7 +130,11 @@ def _numbers(chosen: list[Arm], *, guides: bool) -> None:
         "negative control": ("negative", "Negative controls"),
     }
     for arm, field in by_arm.items():
-        if arm in chosen and not (guides and arm in ("tiling", "positive control")) and not (arm == "random" and "acquired" in chosen):
+        if (
+            arm in chosen
+            and not (guides and arm in ("tiling", "positive control"))
+            and not (arm == "random" and "acquired" in chosen)
+        ):
             wanted.append(field)
     wanted.append(("seed", "Seed"))
     for column, (name, label) in zip(st.columns(len(wanted)), wanted, strict=True):
@@ -157,14 +167,18 @@ def _lists(*, guides: bool) -> None:
             placeholder="12\n57\n101",
         )
     right.text_area(
-        "Guides of 20 letters that are known to work" if guides else "Positive controls: places or a FASTA; empty: drawn",
+        "Guides of 20 letters that are known to work"
+        if guides
+        else "Positive controls: places or a FASTA; empty: drawn",
         key=_key("positives"),
         height=120,
     )
 
 
 def _uploaded(name: str, data: bytes) -> str:
-    return text_of(name, data, most=5_000_000, smaller="give a part of it", not_text="is not a text file; give a BED or a list")
+    return text_of(
+        name, data, most=5_000_000, smaller="give a part of it", not_text="is not a text file; give a BED or a list"
+    )
 
 
 def _oligo(*, guides: bool) -> Callable[[], Layout]:
@@ -173,10 +187,12 @@ def _oligo(*, guides: bool) -> Callable[[], Layout]:
     state: Any = st.session_state
     if state[_key("layout")] not in (*names, OWN):
         state[_key("layout")] = names[0]
-    with st.expander("Oligo: adaptors, barcodes, sites that may not occur", key="designing-oligo"):
+    with st.expander(f"Oligo: {text(_summary(guides=guides), 200)}", key="designing-oligo"):
         st.selectbox("Layout", [*names, OWN], key=_key("layout"), on_change=_layout_chosen)
         for column, (name, label) in zip(
-            st.columns(3), (("left", "5' adaptor"), ("middle", "Before the barcode"), ("right", "3' adaptor")), strict=True
+            st.columns(3),
+            (("left", "5' adaptor"), ("middle", "Before the barcode"), ("right", "3' adaptor")),
+            strict=True,
         ):
             column.text_input(label, key=_key(name), max_chars=100, on_change=_own)
         columns = st.columns(5)
@@ -197,6 +213,17 @@ def _oligo(*, guides: bool) -> Callable[[], Layout]:
         return Layout(state[_key("layout")], sites=(*state[_key("sites")], *others), **values)
 
     return read
+
+
+def _summary(*, guides: bool) -> str:
+    """The oligo in a few words."""
+    state: Any = st.session_state
+    fixed = sum(len("".join(str(state[_key(name)]).split())) for name in ("left", "middle", "right"))
+    barcode = 0 if guides else state[_key("barcode_length")]
+    sites = [*state[_key("sites")], *filter(None, [state[_key("other_sites")]])]
+    parts = [f"{fixed + barcode + (20 if guides else state[_key('length')])} bases"]
+    parts += [f"barcodes of {barcode}"] if barcode else []
+    return ", ".join(parts) + (f", without {', '.join(sites)}" if sites else "")
 
 
 def _layout_chosen() -> None:
