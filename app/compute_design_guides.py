@@ -143,7 +143,7 @@ def _positive(given: Iterable[object], plan: Plan, kept: dict[str, Element]) -> 
     return found
 
 
-def _element(guide: Guide, kind: str, arm: str, link: str, group: str) -> Element:
+def _element(guide: Guide, kind: str, arm: str, link: str, target: str) -> Element:
     name = f"{place_name(guide.locus)}_{'plus' if guide.strand == '+' else 'minus'}"
     return Element(
         name,
@@ -154,7 +154,7 @@ def _element(guide: Guide, kind: str, arm: str, link: str, group: str) -> Elemen
         link=link,
         strand=guide.strand,
         pam=guide.pam,
-        group=group,  # type: ignore[arg-type]
+        target=target,  # type: ignore[arg-type]
     )
 
 

@@ -174,7 +174,8 @@ class Element:
         hypothesis: the claim that it tests; empty for none.
         strand: of a guide, the strand that it reads as.
         pam: of a guide, the three bases behind it on its own strand.
-        group: elements that are of use together only (both alleles, mutants with their wild type) share it.
+        beside: name of the element it is compared with (the wild type of a mutant, the other allele); empty for none.
+        target: of a guide, the place that it tiles.
         barcodes: its barcodes; a guide is its own.
     """
 
@@ -188,7 +189,8 @@ class Element:
     hypothesis: str = ""
     strand: str = "+"
     pam: str = ""
-    group: str = ""
+    beside: str = ""
+    target: str = ""
     barcodes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

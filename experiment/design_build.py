@@ -15,7 +15,6 @@ from experiment.design_mutants import Mutant
 from experiment.hypothesis import BREAKS, Hypothesis, Intervention
 from genome.errors import UserError
 
-_OF_USE_TOGETHER = {"wild type", "reference allele", "alternative allele"}
 _SHOWN = 3
 
 
@@ -42,39 +41,56 @@ class Accepted:
 def accepted(bench: Bench, made: Iterable[Made]) -> Accepted:
     """Sorts constructs into those that can be ordered and those that cannot.
 
-    The same construct (same place, same bases) asked for twice is ordered once, under its first name. Other bases that are equal
-    cannot be told apart in the assay, so the second is left out. Where a wild type or an allele cannot be ordered, its whole
-    group is left out.
+    A construct that several arms ask for, or one arm twice at the same place, is ordered once, under its first name. Equal bases
+    of two places in one arm cannot be told apart in the assay, so the second is left out. What is of use only beside an element
+    that is left out (a mutant without its wild type, an allele without the other) is left out too.
     """
     made = list(made)
-    left = [one for one in made if isinstance(one, LeftOut)]
     elements = [one for one in made if isinstance(one, Element)]
-    objections = [bench.objection(element.bases) for element in elements]
-    broken = {
-        element.group: element.name
-        for element, why in zip(elements, objections, strict=True)
-        if why and element.group and element.kind in _OF_USE_TOGETHER
-    }
-    kept: dict[str, Element] = {}
-    names: set[str] = set()
+    reasons = {index: why for index, one in enumerate(elements) if (why := bench.objection(one.bases))}
+    while True:
+        kept, alias, shared = _once(elements, reasons)
+        here = {alias[one.beside] for one in kept.values() if one.beside in alias}
+        lost = {
+            index: f"is of use only with {one.beside}, which is left out"
+            if one.beside
+            else "is left without its other allele"
+            for index, one in kept.items()
+            if (one.beside and one.beside not in alias) or (one.kind == "reference allele" and one.name not in here)
+        }
+        if not lost:
+            break
+        reasons |= lost
+    left = [one for one in made if isinstance(one, LeftOut)]
+    left += [LeftOut(elements[index].name, elements[index].arm, why) for index, why in sorted(reasons.items())]
+    found = tuple(replace(one, beside=alias.get(one.beside, "")) for one in kept.values())
+    return Accepted(found, tuple(left), shared)
+
+
+def _once(elements: Seq[Element], reasons: dict[int, str]) -> tuple[dict[int, Element], dict[str, str], int]:
+    """Each construct once, by its index; under which name each is ordered; how many are asked for again.
+
+    ``reasons`` (by index) says what is left out already; what is equal to another is added to it.
+    """
+    kept: dict[int, Element] = {}
+    first: dict[str, Element] = {}
+    alias: dict[str, str] = {}
     shared = 0
-    for element, objection in zip(elements, objections, strict=True):
-        first, why = kept.get(element.bases), objection
-        if not why and element.group in broken:
-            why = f"is of use only with {broken[element.group]}, which is left out"
-        if not why and first is not None:
-            if first.locus == element.locus and first.locus:
-                shared += 1
-                continue
-            why = f"has the same bases as {first.name}"
-        if not why and element.name in names:
-            why = "bears a name that another one has"
-        if why:
-            left.append(LeftOut(element.name, element.arm, why))
+    for index, one in enumerate(elements):
+        if index in reasons:
             continue
-        kept[element.bases] = element
-        names.add(element.name)
-    return Accepted(tuple(kept.values()), tuple(left), shared)
+        other = first.get(one.bases)
+        if other is not None and (other.arm != one.arm or (one.locus and other.locus == one.locus)):
+            alias.setdefault(one.name, other.name)
+            shared += 1
+        elif other is not None:
+            reasons[index] = f"has the same bases as {other.name}"
+        elif one.name in alias:
+            reasons[index] = "bears a name that another one has"
+        else:
+            kept[index] = first[one.bases] = one
+            alias[one.name] = one.name
+    return kept, alias, shared
 
 
 def refuse(left_out: Seq[LeftOut]) -> None:

@@ -92,31 +92,13 @@ def _check_arms(design: Design) -> None:
             f"The arms are uneven: acquired has {acquired:,} elements and random {random:,}; give both as many, or what is better cannot be "
             "told from what is more."
         )
-    needed = {
-        "variant": {"reference allele", "alternative allele"},
-        "hypothesis": {"wild type"},
-        "saturation": {"wild type"},
-    }
-    groups: dict[str, set[str]] = {}
-    arms: dict[str, str] = {}
-    by_window: dict[str, set[str]] = {}
-    for element in design.elements:
-        by_window.setdefault(element.locus, set()).add(element.bases if not element.edits else "")
-        if element.group:
-            groups.setdefault(element.group, set()).add(element.kind)
-            arms.setdefault(element.group, element.arm)
-    alone = []
-    for element in design.elements:
-        lacking = needed.get(arms.get(element.group, ""), set()) - groups.get(element.group, set())
-        # A wild type that another arm asked for first stands in its group.
-        unchanged = any(by_window.get(element.locus, set()) - {""})
-        if element.group and lacking - ({"wild type", "reference allele"} if unchanged else set()):
-            alone.append(f"{element.name} (without {' and '.join(sorted(lacking))})")
+    names = {element.name for element in design.elements}
+    alone = [f"{one.name} (without {one.beside})" for one in design.elements if one.beside and one.beside not in names]
     _refuse(alone, "stands alone", "stand alone", "order what they are compared with too")
     per_place = Counter(
-        element.group for element in design.elements if element.kind == "guide" and element.arm == "tiling"
+        element.target for element in design.elements if element.kind == "guide" and element.arm == "tiling"
     )
-    few = [f"{group} ({count})" for group, count in per_place.items() if count != design.plan.guides]
+    few = [f"{place} ({count})" for place, count in per_place.items() if count != design.plan.guides]
     words = f"{design.plan.guides} guides"
     possible = min(per_place.values(), default=0)
     _refuse(few, f"has not {words}", f"have not {words}", f"ask for {possible}, or leave them out")

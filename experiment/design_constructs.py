@@ -77,7 +77,7 @@ class Bench:
         edits: tuple[Variant, ...] = (),
         *,
         hypothesis: str = "",
-        group: str = "",
+        beside: str = "",
     ) -> Element:
         """An element: the genome's bases from the first of the window on, with edits, as many as an element has.
 
@@ -91,7 +91,7 @@ class Bench:
         bases = edited(stretch, edits).bases[: self.length] if edits else stretch.bases
         words = "; ".join(map(str, edits))
         link = self.link(window, edits)
-        return Element(clean_name(name), kind, arm, bases, str(window), words, link, hypothesis, group=group)
+        return Element(clean_name(name), kind, arm, bases, str(window), words, link, hypothesis, beside=beside)
 
     def given(self, name: str, kind: str, arm: Arm, bases: str) -> Element:
         """An element of bases that somebody gave.
@@ -148,18 +148,18 @@ def tiles(bench: Bench, locus: Locus, step: int, arm: Arm = "tiling") -> Iterato
 def saturation(bench: Bench, locus: Locus, *, deletions: bool) -> Iterator[Element]:
     """The wild type and every substitution (and deletion of one base) of a place, in its centred window."""
     window = bench.window(locus)
-    wild, chrom, group = bench.sequence(window), window.chrom, f"saturation {window}"
-    yield bench.element(f"{place_name(window)}_wt", "wild type", "saturation", window, group=group)
+    wild, chrom, name_of_wild = bench.sequence(window), window.chrom, f"{place_name(window)}_wt"
+    yield bench.element(name_of_wild, "wild type", "saturation", window)
     for index in range(max(0, locus.start - window.start), min(window.length, locus.end - window.start)):
         here, position = wild.bases[index], window.start + index + 1
         for base in BASES.replace(here, ""):
             edit = Variant(chrom, position, here, base)
             name = f"{chrom}_{position}_{here}_{base}"
-            yield bench.element(name, "substitution", "saturation", window, (edit,), group=group)
+            yield bench.element(name, "substitution", "saturation", window, (edit,), beside=name_of_wild)
         if deletions and (index == 0 or wild.bases[index - 1] != here):  # within a run every deletion is the same
             edit = Variant(chrom, position, here, "")
             yield bench.element(
-                f"{chrom}_{position}_{here}_del", "deletion", "saturation", window, (edit,), group=group
+                f"{chrom}_{position}_{here}_del", "deletion", "saturation", window, (edit,), beside=name_of_wild
             )
 
 
@@ -172,9 +172,9 @@ def alleles(bench: Bench, variant: Variant) -> Iterator[Element]:
         bench.window(place),
         f"{variant.chrom}_{variant.position}_{variant.ref[:20] or '-'}_{variant.alt[:20] or '-'}",
     )
-    group = f"variant {variant}"
-    yield bench.element(f"{name}_ref", "reference allele", "variant", window, group=group)
-    yield bench.element(f"{name}_alt", "alternative allele", "variant", window, (variant,), group=group)
+    yield bench.element(f"{name}_ref", "reference allele", "variant", window)
+    beside = clean_name(f"{name}_ref")
+    yield bench.element(f"{name}_alt", "alternative allele", "variant", window, (variant,), beside=beside)
 
 
 def random_windows(bench: Bench, places: tuple[Locus, ...], n: int, *, seed: int, taken: set[str]) -> list[Locus]:

@@ -116,20 +116,20 @@ def mutants(
         track: that the claims are about.
         seed: of the shuffles.
     """
-    wild, place, group = bench.sequence(window), place_name(window), f"hypotheses {window}"
-    made = bench.element(f"{place}_wt", "wild type", "hypothesis", window, group=group)
+    wild, place, name_of_wild = bench.sequence(window), place_name(window), f"{place_name(window)}_wt"
+    made = bench.element(name_of_wild, "wild type", "hypothesis", window)
     yield Mutant(made, -1, "original", 0, window.length)
     quiet = _spared(window, parts, contributions)
     killed: list[str] = []
     for index, part in enumerate(parts):
         name, claim = f"{place}_{index + 1}_{clean_name(part.label)}", claim_of(part, track)
         for kind, role, ending, make in _recipes(bench, wild, parts, index, quiet, seed):
-            found = _made(bench, wild, (f"{name}_{ending}", kind, claim, group), index, role, make)
+            found = _made(bench, wild, (f"{name}_{ending}", kind, claim, name_of_wild), index, role, make)
             yield found
             if role == "kill" and isinstance(found, Mutant):
                 killed.append(found.element.bases)
     if len(killed) > 1:
-        words = f"{place}_two_kills", "two motifs killed", "", group
+        words = f"{place}_two_kills", "two motifs killed", "", name_of_wild
         yield _made(bench, wild, words, -1, None, partial(_both, wild.bases, *killed[:2]))
 
 
@@ -246,10 +246,10 @@ def _made(
     role: Kind | None,
     make: Callable[[], str],
 ) -> Mutant | tuple[str, str]:
-    name, kind, claim, group = words
+    name, kind, claim, beside = words
     try:
         edits = as_edits(wild, make())
-        element = bench.element(name, kind, "hypothesis", wild.locus, edits, hypothesis=claim, group=group)
+        element = bench.element(name, kind, "hypothesis", wild.locus, edits, hypothesis=claim, beside=beside)
     except UserError as error:
         return clean_name(name), str(error).rstrip(".")
     origin = wild.locus.start

@@ -18,7 +18,7 @@ from experiment.guides import NOT_SEARCHED
 VERSION = 1
 COLUMNS = (
     "oligo_name", "oligo", "oligo_length", "element", "arm", "kind", "element_bases", "barcode", "locus", "edits", "strand",
-    "pam", "hypothesis", "link",
+    "pam", "compared_with", "hypothesis", "link",
 )  # fmt: skip
 USE = "For research use only; not for diagnosis or treatment."
 
@@ -41,7 +41,8 @@ def tsv(design: Design) -> str:
     writer.writerow([*COLUMNS, *(("off_target",) if guides else ())])
     for name, bases, element, barcode in oligos(design):
         row = [name, bases, str(len(bases)), element.name, element.arm, element.kind, element.bases, barcode]
-        row += [element.locus, element.edits, element.strand, element.pam, element.hypothesis, element.link]
+        row += [element.locus, element.edits, element.strand, element.pam]
+        row += [element.beside, element.hypothesis, element.link]
         writer.writerow([_plain(cell) for cell in row] + (["not searched"] if guides else []))
     return written.getvalue()
 

@@ -26,6 +26,9 @@ SITES = {  # as the enzymes' suppliers print them
 }  # fmt: skip
 
 
+NEED_ANOTHER = ("alternative allele", "substitution", "deletion", "motif kill, fewest changes", "motif kill, shuffle")
+
+
 def other_strand(bases: str) -> str:
     """The complement, read backwards."""
     return "".join(PAIRS[letter] for letter in reversed(bases))
@@ -48,9 +51,7 @@ def places_of(word: str, text: str) -> list[int]:
 def touches(word: str, text: str, start: int, end: int) -> bool:
     """Whether a word on either strand shares a base with a stretch."""
     return any(
-        at < end and at + len(word) > start
-        for strand in {word, other_strand(word)}
-        for at in places_of(strand, text)
+        at < end and at + len(word) > start for strand in {word, other_strand(word)} for at in places_of(strand, text)
     )
 
 
@@ -154,12 +155,20 @@ def _from_genome(row, genome) -> list[str]:
         return ["hangs off the chromosome"]
     query = {key: values[0] for key, values in parse_qs(urlsplit(row["link"]).query).items()}
     if not row["pam"]:
-        wrong = [] if row["element_bases"] == with_edits(genome[chrom], row["locus"], row["edits"]) else ["other bases than the genome's"]
+        wrong = (
+            []
+            if row["element_bases"] == with_edits(genome[chrom], row["locus"], row["edits"])
+            else ["other bases than the genome's"]
+        )
         if query["locus"] != f"{chrom}:{first}-{last}":
             wrong.append("its link opens another place")
         linked = [edit.split(".") for edit in query["edits"].split(",")] if "edits" in query else []
         told = [f"{chrom}:{int(at):,} {ref}>{alt}" for at, ref, alt in linked]
-        return wrong if told == (row["edits"].split("; ") if row["edits"] else []) else [*wrong, "its link has other edits"]
+        return (
+            wrong
+            if told == (row["edits"].split("; ") if row["edits"] else [])
+            else [*wrong, "its link has other edits"]
+        )
     around = genome[chrom]
     if row["strand"] == "+":
         guide, pam = around[first - 1 : last], around[last : last + 3]
@@ -238,8 +247,10 @@ def _arms(rows, record) -> list[str]:
     total = len(rows) * costs["per_oligo"] + plan["replicates"] * costs["per_replicate"]
     if abs(total - record["cost"]["total"]) > 0.01 or (costs["budget"] and total > costs["budget"]):
         wrong.append("the costs are wrong, or over the budget")
-    alternatives = sum(kind == "alternative allele" for kind in kinds.values())
-    references = sum(kind == "reference allele" for kind in kinds.values())
-    if alternatives and not references and not any(kind == "wild type" for kind in kinds.values()):
-        wrong.append("an allele stands alone")
+    beside = {row["element"]: row["compared_with"] for row in rows}
+    wrong += [
+        f"{name} is compared with nothing"
+        for name, kind in kinds.items()
+        if kind in NEED_ANOTHER and beside[name] not in beside
+    ]
     return wrong

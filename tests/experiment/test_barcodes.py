@@ -50,7 +50,10 @@ def test_barcodes_keep_every_bound_in_any_oligo(layout, seed, n, count):
     try:
         found = assigned(elements, n, layout, seed=seed)
     except UserError as refusal:
-        told = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*(?= barcodes are needed| can be had)", str(refusal))]
+        told = [
+            int(number.replace(",", ""))
+            for number in re.findall(r"\d[\d,]*(?= barcodes are needed| can be had)", str(refusal))
+        ]
         assert len(told) == 2
         assert told[0] == n * count > told[1]
         assume(False)
@@ -67,7 +70,9 @@ def test_barcodes_keep_every_bound_in_any_oligo(layout, seed, n, count):
             oligo = layout.left + element + layout.middle + barcode + layout.right
             start = len(layout.left) + len(element) + len(layout.middle)
             assert _barcode(oligo, start, start + len(barcode), record, eights) == []
-            assert not any(touches(word, oligo, start, start + len(barcode)) for word in (*words, *filter(None, adaptors)))
+            assert not any(
+                touches(word, oligo, start, start + len(barcode)) for word in (*words, *filter(None, adaptors))
+            )
 
 
 @given(st.integers(6, 9), st.integers(0, 2**31 - 1))
