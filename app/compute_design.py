@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from app.compute import Asker
 from app.design_lists import Wanted, read_lists
 from app.design_question import DesignQuestion
 from app.score import fitted
-from app.view import PASTED, View
+from app.view import PASTED, View, write_edits
 from experiment import design_build, design_constructs, design_mutants
 from experiment.design import Arm, Design, Element, LeftOut, Plan
 from experiment.design_build import Accepted
@@ -90,10 +91,14 @@ def _design(question: DesignQuestion, asker: Asker, address: str, link: str) -> 
 
 def _bench(view: View, plan: Plan, genome: Genome, address: str) -> Bench:
     plain = replace(view, edits=(), beside=None, panel="edit")
+    # Written once, not for each of many thousand elements: only the place and the edits differ.
+    links = {contig: replace(plain, contig=contig).link(address) for contig in ("", view.contig)}
+    here = urlencode({"locus": plain.to_query()["locus"]})
 
     def link(locus: Locus, edits: tuple[Variant, ...]) -> str:
-        contig = view.contig if locus.chrom == view.locus.chrom else ""
-        return replace(plain, locus=locus, edits=edits, contig=contig).link(address)
+        whole = links[view.contig if locus.chrom == view.locus.chrom else ""]
+        place = urlencode({"locus": f"{locus.chrom}:{locus.start + 1}-{locus.end}"})
+        return whole.replace(here, place, 1) + (f"&{urlencode({'edits': write_edits(edits)})}" if edits else "")
 
     def given_link(name: str, bases: str) -> str:
         pasted = View(view.model, PASTED, Locus(name[:60], 0, len(bases)), view.track, bases=bases)
@@ -116,6 +121,8 @@ def _constructs(
     found = design_build.accepted(bench, made)
     if found.shared:
         notes.append(f"{found.shared:,} constructs that several arms ask for are ordered once, in the first of them.")
+    if not plan.leave_out:
+        design_build.refuse((*wanted.left_out, *found.left_out))
     drawn = _drawn_arms(plan, view, bench, wanted, found, spec, notes, asker)
     elements = (*found.elements, *drawn)
     if "acquired" in plan.arms and "random" in plan.arms:
@@ -241,7 +248,7 @@ def _drawn_arms(
     """Random elements and the controls that are drawn, all of which can be ordered."""
     drawn: list[Element] = []
     taken = found.bases
-    windows = _windows(bench, wanted)
+    windows = _windows(bench, wanted) if {"random", "positive control", "negative control"} & set(plan.arms) else ()
     if "random" in plan.arms:
         n = design_build.counts("acquired", found.elements) if "acquired" in plan.arms else plan.random
         drawn += _random_arm(plan, bench, wanted, windows, n, taken, notes)

@@ -9,9 +9,10 @@ from app.view import PASTED, View
 from experiment.design import Arm, LeftOut
 from genome.catalog import open_ensembl, open_genes
 from genome.errors import UserError
+from genome.genes import Genes
 from genome.locus import Locus, Variant
 from genome.paste import read_records
-from genome.resolve import Place, checked_variant, resolve
+from genome.resolve import Lookup, Place, checked_variant, resolve
 from genome.source import Genome
 
 MOST_LINES = 250_000
@@ -130,6 +131,11 @@ def read_list(text: str, view: View, genome: Genome, arm: Arm, *, remote_allowed
         raise UserError(
             f"The list has {len(lines):,} lines, and a design takes at most {MOST_LINES:,}; give a part of it."
         )
+    pasted = view.genome == PASTED
+    names = _Names(
+        None if pasted else open_genes(view.genome),
+        None if pasted else open_ensembl(view.genome, remote_allowed=remote_allowed),
+    )
     found: dict[Locus | Variant | int, int] = {}
     given: list[tuple[str, str]] = []
     left, notices = [], []
@@ -141,7 +147,7 @@ def read_list(text: str, view: View, genome: Genome, arm: Arm, *, remote_allowed
             if rows and line.isascii() and line.isdigit():
                 keys: tuple[Locus | Variant | int, ...] = (int(line),)
             else:
-                keys, said = _understood(line, view, genome, remote_allowed)
+                keys, said = _understood(line, genome, names)
                 notices += [f"Line {number}: {notice}" for notice in said]
         except UserError as error:
             left.append(LeftOut(f"line_{number}", arm, str(error).rstrip(".")))
@@ -162,9 +168,15 @@ def read_list(text: str, view: View, genome: Genome, arm: Arm, *, remote_allowed
     )
 
 
-def _understood(
-    line: str, view: View, genome: Genome, remote_allowed: bool
-) -> tuple[tuple[Locus | Variant, ...], tuple[str, ...]]:
+@dataclass(frozen=True)
+class _Names:
+    """What names of genes and variants are looked up in, opened once for all lines."""
+
+    genes: Genes | None
+    remote: Lookup | None
+
+
+def _understood(line: str, genome: Genome, names: _Names) -> tuple[tuple[Locus | Variant, ...], tuple[str, ...]]:
     """The places or variants of one line, and what people should know of it."""
     fields = line.split("\t") if "\t" in line else line.split()
     if len(fields) >= 3 and all(field.isascii() and field.isdigit() for field in fields[1:3]):
@@ -172,10 +184,7 @@ def _understood(
         if end <= start:
             raise UserError(f"it starts at {start:,} and ends at {end:,}; a BED row ends after it starts")
         return (Locus(genome.canonical(fields[0]), start, end),), ()
-    pasted = view.genome == PASTED
-    genes = None if pasted else open_genes(view.genome)
-    remote = None if pasted else open_ensembl(view.genome, remote_allowed=remote_allowed)
-    place: Place = resolve(line, genome, genes, remote=remote)
+    place: Place = resolve(line, genome, names.genes, remote=names.remote)
     if place.sequence is not None:
         raise UserError("it is a sequence; give sequences as a FASTA of their own")
     return (place.alleles or place.edits or (place.locus,)), place.notices

@@ -57,7 +57,9 @@ class Costs:
         rest = self.budget - replicates * self.per_replicate
         paid = int(rest / self.per_oligo) if rest > 0 and self.per_oligo else 0
         each = paid // elements if elements else 0
-        pays = f"that pays for {paid:,} oligos" + (f", or {each} barcodes of each element" if each else "")
+        pays = f"that pays for {paid:,} oligos" + (
+            f", or {each} {'barcode' if each == 1 else 'barcodes'} of each element" if each else ""
+        )
         raise UserError(
             f"This design costs {total:,.0f} {self.currency} ({oligos:,} oligos, {replicates} replicates), and the budget is "
             f"{self.budget:,.0f}: {pays if paid else 'that does not pay for the replicates'}; take fewer, or raise the budget."

@@ -178,13 +178,18 @@ def alleles(bench: Bench, variant: Variant) -> Iterator[Element]:
 
 
 def random_windows(bench: Bench, places: tuple[Locus, ...], n: int, *, seed: int, taken: set[str]) -> list[Locus]:
-    """Windows drawn within 100 kb of the places, beside them, without N or forbidden words, that do not overlap one another.
+    """Windows drawn within 100 kb of the places, in blocks of an element's length that
+    no place and no other of them touches, without N or forbidden words.
 
     Raises:
         UserError: when there is no room for so many, with the number there is.
     """
     random = np.random.default_rng([seed, 2])
-    used = [place.resized(max(place.length, bench.length)) for place in places]
+    used: dict[str, set[int]] = {}  # blocks of an element's length that are taken, by chromosome
+    for place in places:
+        used.setdefault(place.chrom, set()).update(
+            _blocks(place.resized(max(place.length, bench.length)), bench.length)
+        )
     found: list[Locus] = []
     for _ in range(_MOST_DRAWS * max(n, 1)):
         if len(found) == n:
@@ -196,20 +201,25 @@ def random_windows(bench: Bench, places: tuple[Locus, ...], n: int, *, seed: int
             continue
         start = int(random.integers(low, high + 1))
         window = Locus(near.chrom, start, start + bench.length)
-        if any(
-            one.chrom == window.chrom and one.start < window.end and window.start < one.end for one in (*used, *found)
-        ):
+        blocks = _blocks(window, bench.length)
+        if not used.setdefault(window.chrom, set()).isdisjoint(blocks):
             continue
         bases = bench.genome.sequence(window).bases
         if "N" in bases or bases in taken or bench.objection(bases):
             continue
         found.append(window)
+        used[window.chrom].update(blocks)
     if len(found) < n:
         raise UserError(
             f"Within {NEAR:,} bp of the places there is room for {len(found):,} random windows of {bench.length:,} bp that can be ordered, and "
             f"{n:,} are wanted: take fewer, or give more places."
         )
     return found
+
+
+def _blocks(locus: Locus, length: int) -> range:
+    """The blocks of a length, side by side along the chromosome, that a stretch shares a base with."""
+    return range(locus.start // length, (locus.end - 1) // length + 1)
 
 
 def shuffles(bench: Bench, windows: tuple[Locus, ...], n: int, *, seed: int, taken: set[str]) -> Iterator[Element]:

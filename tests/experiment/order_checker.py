@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from itertools import pairwise
 from urllib.parse import parse_qs, urlsplit
 
 PAIRS = {"A": "T", "C": "G", "G": "C", "T": "A", "R": "Y", "Y": "R", "S": "S", "W": "W", "K": "M", "M": "K",
@@ -60,7 +61,7 @@ def too_near(barcodes: list[str]) -> list[tuple[str, str]]:
     found = []
     length = len(barcodes[0])
     cuts = [0, length // 3, 2 * length // 3, length]
-    for first, last in zip(cuts, cuts[1:], strict=False):
+    for first, last in pairwise(cuts):
         holes: dict[str, list[str]] = {}
         for barcode in barcodes:
             holes.setdefault(barcode[first:last], []).append(barcode)
@@ -219,9 +220,8 @@ def _barcode(oligo, start, end, layout, eights) -> list[str]:
             # Only what a barcode adds to: the part of the run beside it counts with it.
             wrong.append(f"a run of {stop - at}")
         at = stop
-    for at in range(max(0, start - 7), min(end, len(oligo) - 7)):
-        if oligo[at : at + 8] in eights:
-            wrong.append("eight letters of an adaptor")
+    if any(oligo[at : at + 8] in eights for at in range(max(0, start - 7), min(end, len(oligo) - 7))):
+        wrong.append("eight letters of an adaptor")
     return wrong
 
 

@@ -124,7 +124,7 @@ def test_what_is_impossible_is_refused_with_the_number_that_is_possible():
 def test_bounds_that_no_barcode_meets_are_refused_soon():
     started = time.perf_counter()
     nothing = Layout("x", "", "", "", 20, gc_low=1, gc_high=1, longest_run=1, sites=("GCGC", "CGCG"))
-    with pytest.raises(UserError, match="0 can be had.*widen the bounds"):
+    with pytest.raises(UserError, match=r"0 can be had.*widen the bounds"):
         assigned(["ACGT"], 1, nothing, seed=0)
     assert time.perf_counter() - started < 60
 
