@@ -63,6 +63,11 @@ WITHOUT_STREAMLIT = {
         "store_cli",
         "lineage_table",
         "compute_store",
+        "compute_design",
+        "compute_design_guides",
+        "design_cli",
+        "design_lists",
+        "design_question",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it

@@ -21,6 +21,7 @@ from app.screens import (
     methods_panel,
     motif_panel,
     mutagenesis,
+    navigation,
     paste,
     provenance,
     share,
@@ -83,6 +84,12 @@ def _search(view: View) -> str | None:
     with st.container(horizontal=True, vertical_alignment="center", key="examples"):
         _examples()
         paste.show(view)
+        st.page_link(
+            navigation.design_page(),
+            label="Design an experiment here",
+            icon=":material/biotech:",
+            query_params=view.to_query(),
+        )
     return str(typed) if pressed else None
 
 

@@ -8,7 +8,16 @@ from streamlit.navigation.page import StreamlitPage
 
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu, home first."""
-    return [home(), variants_page(), what_if_page(), projects_page(), models_page(), sequence_set_page(), jobs_page()]
+    return [
+        home(),
+        variants_page(),
+        what_if_page(),
+        design_page(),
+        projects_page(),
+        models_page(),
+        sequence_set_page(),
+        jobs_page(),
+    ]
 
 
 def home() -> StreamlitPage:
@@ -29,6 +38,11 @@ def what_if_page() -> StreamlitPage:
 def projects_page() -> StreamlitPage:
     """The screen of what people keep: projects, and the lineage of models."""
     return st.Page(_projects, title="Projects", url_path="projects", icon=":material/account_tree:")
+
+
+def design_page() -> StreamlitPage:
+    """The screen that makes a library to order."""
+    return st.Page(_design, title="Design", url_path="design", icon=":material/biotech:")
 
 
 def models_page() -> StreamlitPage:
@@ -71,6 +85,12 @@ def _projects() -> None:
     from app.screens import projects
 
     projects.show()
+
+
+def _design() -> None:
+    from app.screens import design
+
+    design.show()
 
 
 def _models() -> None:

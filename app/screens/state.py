@@ -174,7 +174,7 @@ def address() -> str:
 def locus_address() -> str:
     """Where the Locus screen is served, from any screen; relative when the address is not known."""
     found = address()
-    for page in ("sequence-set", "variants"):
+    for page in ("sequence-set", "variants", "design"):
         found = found.rstrip("/").removesuffix(page)
     return found.rstrip("/") or "."
 
