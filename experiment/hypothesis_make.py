@@ -53,6 +53,7 @@ def hypothesis(
     name: str,
     claim: str,
     link: str,
+    matrix: Values | None = None,
     seed: int = 0,
 ) -> Hypothesis:
     """States what a model believes of a stretch, and writes the constructs that test it.
@@ -60,6 +61,9 @@ def hypothesis(
     The stretch is broken twice by few changes and twice by a shuffle of its letters; as many bases are shuffled at three
     places where the model says that nothing happens; and the stretch is moved to one of these. The interval of the predicted
     effect goes from the lowest to the highest network.
+
+    Where a motif is claimed, its matrix says which changes break it, so that they do whatever the model believes; else the
+    changes are those after which the model says what it says of the shuffles.
 
     Args:
         run: the engine, bound to the model.
@@ -71,6 +75,7 @@ def hypothesis(
         name: that the names of all constructs begin with.
         claim: one sentence for people.
         link: opens the place.
+        matrix: float (4, end - start), score in bits of each base ACGT as the motif reads along the bases; None without one.
         seed: of the shuffles.
 
     Raises:
@@ -82,7 +87,8 @@ def hypothesis(
     asked = _Asked(run, spec, index, before)
     shuffles = [_shuffled(bases, start, end, seed=seed + k) for k in range(SHUFFLES)]
     does = float(asked.effects(shuffles).mean())
-    broken: list[tuple[Kind, str]] = [("kill", one) for one in _kills(asked, bases, start, end, does)]
+    killed = _kills(asked, bases, start, end, does) if matrix is None else _unmatched(bases, start, end, matrix)
+    broken: list[tuple[Kind, str]] = [("kill", one) for one in killed]
     broken += [("shuffle", one) for one in shuffles]
     spares = _spares(asked, bases, start, end, seed=seed)
     moved = _moved(bases, shuffles[0], start, end, spares[0][0])
@@ -143,6 +149,25 @@ def _kills(asked: _Asked, bases: str, start: int, end: int, does: float) -> list
         lost = side * asked.effects(growing).mean(axis=1)
         enough = np.flatnonzero(lost >= ENOUGH * abs(does))
         kills.append(growing[int(enough[0]) if len(enough) else int(lost.argmax())])
+    return kills
+
+
+def _unmatched(bases: str, start: int, end: int, matrix: Values) -> list[str]:
+    """The fewest changes after which the motif scores below 0 bits; then those with the second-worst letters."""
+    if matrix.shape != (4, end - start):
+        raise ValueError(f"{matrix.shape=}, {start=}, {end=}")
+    stand = codes_of(bases[start:end])
+    scores = matrix[stand, np.arange(end - start)]
+    others = np.where(np.arange(4)[:, None] == stand, np.inf, matrix)  # (4, places): letters that do not stand there
+    ranked = np.argsort(others, axis=0)
+    kills = []
+    for letter in (0, 1):
+        lost = scores - np.take_along_axis(matrix, ranked[letter][None], axis=0)[0]
+        order = np.argsort(-lost, kind="stable")
+        left = scores.sum() - np.cumsum(lost[order])
+        below = np.flatnonzero(left < 0)
+        many = int(below[0]) + 1 if len(below) else len(order)
+        kills.append(_with(bases, [(start + at, BASES[int(ranked[letter, at])]) for at in order[:many].tolist()]))
     return kills
 
 
