@@ -18,6 +18,7 @@ Float = npt.NDArray[np.float64]
 ALARM = 100.0  # a fair game multiplies a stake by this in at most 1 of 100 runs (Ville's inequality)
 _STEPS = 500
 _SETTLED = 1e-9
+_MOST_WEALTH = 1e12
 
 
 @dataclass(frozen=True)
@@ -128,15 +129,16 @@ class Drift:
     """Whether fresh measurements still follow the rule that the model learned.
 
     Attributes:
-        wealth: float64 (n,), what a stake of 1 has become after each measurement; large is evidence against.
-        alarm_at: number of measurements (1-based) at which it first reached 100, or None.
+        wealth: float64 (n,), what a stake of 1 has become after each measurement; large is evidence against. The game ends
+            at a million millions.
+        alarm_at: number of measurements (1-based) at which it first reached the alarm, or None.
     """
 
     wealth: Float
     alarm_at: int | None
 
 
-def concept_drift(p_values: npt.ArrayLike) -> Drift:
+def concept_drift(p_values: npt.ArrayLike, *, alarm: float = ALARM) -> Drift:
     """Bets against the exchangeability of fresh measurements with the calibration rows: a conformal test martingale.
 
     The bet grows only when p-values stop being even (Vovk, Gammerman and Shafer 2022, "Algorithmic Learning in a Random
@@ -144,6 +146,7 @@ def concept_drift(p_values: npt.ArrayLike) -> Drift:
 
     Args:
         p_values: (n,), in the order of the measurements, each in (0, 1]; from ``conformal_p_values``.
+        alarm: the stake at which to give the alarm; by chance alone it is reached in at most 1 of that many runs.
 
     Raises:
         ValueError: when a value is no p-value, or there is none.
@@ -153,8 +156,9 @@ def concept_drift(p_values: npt.ArrayLike) -> Drift:
         raise ValueError(f"p-values must be (n,) between 0 and 1: {values[:5]}")
     from crepes.martingales import SimpleJumper
 
-    wealth = np.asarray(SimpleJumper().apply(values), dtype=np.float64)
-    reached = np.flatnonzero(wealth >= ALARM)
+    played = np.asarray(SimpleJumper().apply(values, c=_MOST_WEALTH, return_index=False), dtype=np.float64)
+    wealth = np.concatenate([played, np.full(len(values) - len(played), played[-1])])
+    reached = np.flatnonzero(wealth >= alarm)
     return Drift(wealth, int(reached[0]) + 1 if len(reached) else None)
 
 

@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu, home first."""
-    return [home(), variants_page(), what_if_page(), models_page(), sequence_set_page(), jobs_page()]
+    return [home(), variants_page(), what_if_page(), measure_page(), models_page(), sequence_set_page(), jobs_page()]
 
 
 def home() -> StreamlitPage:
@@ -24,6 +24,11 @@ def variants_page() -> StreamlitPage:
 def what_if_page() -> StreamlitPage:
     """The screen that changes the sequence looked at."""
     return st.Page(_what_if, title="What if", url_path="what-if", icon=":material/science:")
+
+
+def measure_page() -> StreamlitPage:
+    """The screen that takes measurements back."""
+    return st.Page(_measure, title="Measure", url_path="measure", icon=":material/biotech:")
 
 
 def models_page() -> StreamlitPage:
@@ -60,6 +65,12 @@ def _what_if() -> None:
     from app.screens import what_if
 
     what_if.show()
+
+
+def _measure() -> None:
+    from app.screens import measure
+
+    measure.show()
 
 
 def _models() -> None:
