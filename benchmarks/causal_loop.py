@@ -28,7 +28,7 @@ from experiment.hypothesis_make import hypothesis
 from experiment.measurements import LOG2_ACTIVITY, Measurements
 from experiment.oracle import RETINA_NOISE, Ordered, measure, ordered
 from experiment.verdict import REFUTED_WEIGHT, SMALLEST, Verdict, row_weights, verdicts
-from genome.sandbox import RULES, activity, elements, motifs, sandbox_genome, sites
+from genome.sandbox import ASSETS, RULES, activity, elements, motifs, sandbox_genome, sites
 from genome.sandbox_build import Sandbox, build
 from interpret.whatif import answers
 from models.core import Model, ModelSpec, Track
@@ -41,7 +41,9 @@ from models.residual import Residual
 from models.shuffle import codes_of
 
 RESULTS = Path(__file__).with_name("causal_loop.json")
-LEARNED_FROM, MORE, HELD_OUT = (101, 102, 103), (111, 112, 113, 114), 200  # seeds of simulated genomes
+CLAIMS_FILE = ASSETS / "claims.json"  # some of them, for the example on the Measure page
+EXAMPLES = 12  # claims of either kind
+LEARNED_FROM, MORE, HELD_OUT = (101, 102, 103), (121, 122, 123, 124), 200  # seeds of simulated genomes
 MEMBERS, REPLICATES, CLAIMS = 3, 3, 60  # claims of either kind
 NOISE_SEEDS = 20  # other draws of the noise, on which the share of right verdicts is stated as well
 CORRELATE = "NRF1"
@@ -49,8 +51,8 @@ CAUSES = tuple(rule.key for rule in RULES if rule.role != "correlate")
 OPTIONS: dict[str, Any] = {
     "n_tracks": 1, "filters": 32, "filter_length": 15, "widths": (32, 48), "kernel_length": 5, "hidden": 32, "dropout": 0.1,
 }  # fmt: skip
-FIRST = ReporterRecipe("residual", OPTIONS, epochs=40, batch=32, learning_rate=3e-3, averaging=0.98)
-NEXT = ReporterRecipe("residual", OPTIONS, epochs=20, batch=32, learning_rate=2e-3, averaging=0.98)
+FIRST = ReporterRecipe("residual", OPTIONS, epochs=30, batch=32, learning_rate=3e-3, averaging=0.98)
+NEXT = ReporterRecipe("residual", OPTIONS, epochs=15, batch=32, learning_rate=2e-3, averaging=0.98)
 Effects = npt.NDArray[np.float64]
 
 
@@ -79,16 +81,17 @@ class Planted:
 def main() -> None:
     """Runs the loop and writes the file."""
     torch.set_num_threads(1)
-    genomes = [build(seed) for seed in LEARNED_FROM]
+    genomes, further, held_out = ([build(seed) for seed in seeds] for seeds in (LEARNED_FROM, MORE, (HELD_OUT,)))
     old = elements_of(measure(all_elements(genomes), seed=1, replicates=REPLICATES))
-    held_out, first = build(HELD_OUT), trained(old, FIRST)
+    first = trained(old, FIRST)
     claims = chosen_claims(runner(first), planted())
+    shown = [one.to_json() for one in (*claims[:EXAMPLES], *claims[CLAIMS : CLAIMS + EXAMPLES])]
+    CLAIMS_FILE.write_text(json.dumps({"hypotheses": shown}) + "\n")
     measured = measure(ordered(claims), seed=2, replicates=REPLICATES)
     found = verdicts(claims, measured)
     rows = elements_of(measured)
     weights = row_weights(found, measured.names)
-    more = all_elements(build(seed) for seed in MORE)[: rows.n]
-    control = elements_of(measure(more, seed=3, replicates=REPLICATES))
+    control = elements_of(measure(all_elements(further)[: rows.n], seed=3, replicates=REPLICATES))
     arms = {
         "first": first,
         "after one causal round": trained(joined(old, rows, weights), NEXT, first),
@@ -107,7 +110,7 @@ def main() -> None:
         "verdicts": judged(found, len(measured.names)),
         "verdicts_under_other_noise": again(claims),
         "learned_from": {"elements": old.n, "constructs": rows.n, "weight_of_refuted": REFUTED_WEIGHT},
-        "belief": {name: believed(runner(one), held_out) for name, one in arms.items()},
+        "belief": {name: believed(runner(one), held_out[0]) for name, one in arms.items()},
     }
     RESULTS.write_text(json.dumps(record, indent=1) + "\n")
     print(json.dumps(record, indent=1))
@@ -194,6 +197,18 @@ def chosen_claims(run: Runner, found: Seq[Planted]) -> list[Hypothesis]:
     if min(len(true), len(false)) < CLAIMS:
         raise ValueError(f"{len(true)=}, {len(false)=}")
     return true + false
+
+
+def most_believed(run: Runner, found: Seq[Planted]) -> list[Planted]:
+    """The sites of the correlate and of the causes whose shuffle lowers the prediction most: half as many more as are claimed."""
+    random, codes = np.random.default_rng(4), np.stack([codes_of(one.bases) for one in found])
+    broken = codes.copy()
+    for row, one in enumerate(found):
+        broken[row, one.start : one.end] = random.permutation(codes[row, one.start : one.end])
+    before, after = (answers(run, _spec(), each, "explained").mean(axis=(1, 2)) for each in (codes, broken))
+    order = np.argsort(after - before, kind="stable").tolist()
+    kinds = ([i for i in order if (found[i].key == CORRELATE) == correlate] for correlate in (True, False))
+    return [found[i] for kind in kinds for i in kind[: 3 * CLAIMS // 2]]
 
 
 def claim(run: Runner, one: Planted) -> Hypothesis:
