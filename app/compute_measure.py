@@ -274,4 +274,4 @@ def _other(found: Beside) -> str:
     coverage = found.coverage
     if coverage is not None and coverage.share > coverage.high:
         return "more than stated: these measurements are less noisy, or easier, than those it was calibrated on"
-    return "fewer than stated: on these elements the model is less sure than it says"
+    return "fewer than stated: the model is surer of these elements than it should be"

@@ -38,7 +38,7 @@ from models.metrics import pearson
 from models.reporter_data import Elements
 from models.reporter_task import ReporterRecipe, ReporterTask, standardised
 from models.residual import Residual
-from models.shuffle import codes_of
+from models.shuffle import codes_of, letters_of
 
 RESULTS = Path(__file__).with_name("causal_loop.json")
 CLAIMS_FILE = ASSETS / "claims.json"  # some of them, for the example on the Measure page
@@ -200,14 +200,19 @@ def chosen_claims(run: Runner, found: Seq[Planted]) -> list[Hypothesis]:
 
 
 def most_believed(run: Runner, found: Seq[Planted]) -> list[Planted]:
-    """The sites of the correlate and of the causes whose shuffle lowers the prediction most: half as many more as are claimed."""
+    """The sites of the correlate and of the causes whose shuffle lowers the prediction most: half as many more as are claimed.
+
+    Sites that do something, but less than the smallest effect of interest, are left out: no verdict on them is wrong.
+    """
     random, codes = np.random.default_rng(4), np.stack([codes_of(one.bases) for one in found])
     broken = codes.copy()
     for row, one in enumerate(found):
         broken[row, one.start : one.end] = random.permutation(codes[row, one.start : one.end])
     before, after = (answers(run, _spec(), each, "explained").mean(axis=(1, 2)) for each in (codes, broken))
     order = np.argsort(after - before, kind="stable").tolist()
-    kinds = ([i for i in order if (found[i].key == CORRELATE) == correlate] for correlate in (True, False))
+    true = [activity(letters_of(broken[i])) - activity(one.bases) for i, one in enumerate(found)]
+    causes = [i for i in order if found[i].key != CORRELATE and true[i] <= -SMALLEST]
+    kinds = (causes, [i for i in order if found[i].key == CORRELATE])
     return [found[i] for kind in kinds for i in kind[: 3 * CLAIMS // 2]]
 
 

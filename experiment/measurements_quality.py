@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from experiment.measurements import Measurements
+from interpret.measured import plural
 from models.metrics import auroc, pearson, spearman
 
 Array = npt.NDArray[np.float64]
@@ -253,7 +254,7 @@ def _left_out(measured: Measurements) -> Finding:
         f"{count:,}: {reason}" for reason, count in sorted(measured.dropped_counts.items(), key=lambda one: -one[1])
     )
     level: Level = "good" if n <= MANY_DROPPED * (n + len(measured.rows)) else "caution"
-    return Finding("Left out", level, f"{n:,} rows. {reasons}.")
+    return Finding("Left out", level, f"{n:,} {plural('row', n)}. {reasons}.")
 
 
 def _robust(values: Array) -> Array:

@@ -82,7 +82,9 @@ def alarm(found: Beside) -> go.Figure | None:
     figure = go.Figure(go.Scatter(x=places + 1, y=wealth[places], mode="lines", line={"color": RAISES, "width": 1.5}))
     figure.add_hline(y=ALARM, line={"color": LOWERS, "width": 1, "dash": "dot"})
     figure = _laid_out(figure, "measured elements, in random order", "evidence of a change", 220)
-    figure.update_yaxes(type="log", exponentformat="power")
+    figure.update_yaxes(
+        type="log", exponentformat="power", dtick=max(1, int(np.log10(wealth.max() / wealth.min()) / 4))
+    )
     figure.update_layout(showlegend=False)
     return figure
 

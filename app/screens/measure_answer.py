@@ -17,6 +17,7 @@ from experiment.measurements_beside import ALARM, Beside
 from experiment.measurements_quality import Finding
 from experiment.verdict import Verdict
 from genome.errors import UserError
+from interpret.measured import plural
 from interpret.wording import signed
 from models import registry
 from models.core import ModelSpec
@@ -63,7 +64,7 @@ def _dropped(taken: Taken) -> None:
     dropped, n = taken.measured.dropped, taken.measured.n_dropped
     if not n:
         return
-    with st.expander(f"{n:,} rows were left out: which?"), st.container(height=200, border=False):
+    with st.expander(f"{n:,} {plural('row', n)} left out: which?"), st.container(height=200, border=False):
         lines = [
             f"- {f'Line {one.line:,}' if one.line else 'Element'}: {text(one.reason)}{f' ({text(one.detail)})' if one.detail else ''}"
             for one in dropped

@@ -100,6 +100,12 @@ def test_a_change_of_the_rule_gives_the_alarm() -> None:
         assert found.alarm_at is not None
 
 
+def test_errors_of_which_some_grow_and_others_shrink_give_the_alarm_too() -> None:
+    random = np.random.default_rng(4)
+    mixed = np.where(random.random(600) < 0.25, 3.0, 0.35) * random.standard_normal(600)
+    assert alarm(mixed, random.standard_normal(1_500)).alarm_at is not None
+
+
 def test_a_sorted_table_gives_no_alarm_of_its_own() -> None:
     both = np.random.default_rng(2).standard_normal(900)
     assert alarm(np.sort(np.abs(both[:400])), both[400:]).alarm_at is None
