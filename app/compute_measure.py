@@ -16,12 +16,13 @@ from app.view import is_link
 from experiment import measurements_crispri as crispri
 from experiment import oracle, verdict
 from experiment.hypothesis import Hypothesis
-from experiment.measurements import Measurements
+from experiment.measurements import CONTROLS, Measurements
 from experiment.measurements_beside import Beside, beside, predict
 from experiment.measurements_crispri import Pairs, Ranking
 from experiment.measurements_layout import Kind, Layout, recognise
 from experiment.measurements_quality import Quality, quality
 from experiment.measurements_read import digest_of, of_variants, read
+from experiment.oracle import Ordered
 from experiment.verdict import Verdict
 from genome.catalog import genomes, open_genome
 from genome.errors import UserError
@@ -132,23 +133,32 @@ def link_of(found: Beside, index: int, spec: ModelSpec, track: str) -> dict[str,
     return view.to_query()
 
 
-def hypotheses_of(text: str | bytes) -> tuple[Hypothesis, ...]:
-    """The hypotheses of a file in JSON: a list, or an object with one under ``hypotheses``.
+def claims_of(text: str | bytes) -> tuple[tuple[Hypothesis, ...], tuple[Ordered, ...]]:
+    """The hypotheses of a file in JSON, and every construct that it knows by name.
+
+    A list of hypotheses, an object with one under ``hypotheses``, or the manifest of a design, whose ``elements`` say which
+    constructs are controls and where each came from.
 
     Raises:
-        UserError: when it holds none.
+        UserError: when it holds neither.
     """
     try:
         content = json.loads(text)
-        listed = content["hypotheses"] if isinstance(content, dict) else content
+        listed, elements = (
+            (content.get("hypotheses", []), content.get("elements", [])) if isinstance(content, dict) else (content, [])
+        )
         if len(listed) > MAX_HYPOTHESES:
             raise UserError(f"This file has {len(listed):,} hypotheses; up to {MAX_HYPOTHESES:,} are judged at once.")
         found = tuple(Hypothesis.from_json(one) for one in listed)
+        known = {one.name: one for one in oracle.ordered(found)}
+        for one in elements:
+            control = one["arm"] if one["arm"] in CONTROLS else ""
+            known[one["name"]] = Ordered(one["name"], one["bases"], control, str(one.get("link", "")))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError("This is no file of hypotheses; give the JSON that the Design page writes.") from error
-    if not found:
-        raise UserError("This file holds no hypothesis.")
-    return found
+    if not known:
+        raise UserError("This file holds no hypothesis and no construct.")
+    return found, tuple(known.values())
 
 
 def judged(hypotheses: tuple[Hypothesis, ...], taken: Taken, smallest: float) -> tuple[Verdict, ...]:
@@ -167,8 +177,8 @@ def judged(hypotheses: tuple[Hypothesis, ...], taken: Taken, smallest: float) ->
 
 def example() -> tuple[tuple[Hypothesis, ...], Taken]:
     """Claims of a network that learned a correlate in the sandbox, and what the sandbox's own grammar measures of them."""
-    hypotheses = hypotheses_of(CLAIMS.read_bytes())
-    measured = oracle.measure(oracle.ordered(hypotheses), seed=EXAMPLE_SEED)
+    hypotheses, constructs = claims_of(CLAIMS.read_bytes())
+    measured = oracle.measure(constructs, seed=EXAMPLE_SEED)
     layout = Layout("activities", None, (), {})
     return hypotheses, Taken(layout, measured, quality(measured), None)
 
@@ -214,16 +224,19 @@ def without_bases(taken: Taken) -> bool:
     return not any(row.bases for row in taken.measured.rows)
 
 
-def with_sequences(taken: Taken, hypotheses: tuple[Hypothesis, ...]) -> Taken:
-    """The same table with the sequences and links of constructs that hypotheses know by name."""
-    known = {part.name: (part.bases, one.link) for one in hypotheses for part in one.interventions}
+def with_constructs(taken: Taken, constructs: tuple[Ordered, ...]) -> Taken:
+    """The same table with what an order sheet knows of its elements by name: bases, links, which are controls."""
+    known = {one.name: one for one in constructs}
+    if not known.keys() & set(taken.measured.names):
+        return taken
     rows = tuple(
-        replace(row, bases=row.bases or known[row.name][0], link=row.link or known[row.name][1])
-        if row.name in known
-        else row
+        row
+        if (one := known.get(row.name)) is None
+        else replace(row, bases=row.bases or one.bases, link=row.link or one.link, control=row.control or one.control)
         for row in taken.measured.rows
     )
-    return replace(taken, measured=replace(taken.measured, rows=rows))
+    measured = replace(taken.measured, rows=rows)
+    return replace(taken, measured=measured, quality=quality(measured) if taken.quality is not None else None)
 
 
 def _locus_name(name: str) -> str:

@@ -25,7 +25,11 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--model", help="a name, or a full model_id; without it the reporter model whose window fits")
     sub.add_argument("--track", help="the model's first unless given")
-    sub.add_argument("--hypotheses", metavar="FILE.json", help="constructs of which the table holds measurements")
+    sub.add_argument(
+        "--hypotheses",
+        metavar="FILE.json",
+        help="the manifest of the design, or hypotheses: constructs that were measured",
+    )
     sub.add_argument(
         "--smallest", type=float, default=0.5, help="smallest effect of interest, in the table's unit (0.5)"
     )
@@ -61,8 +65,10 @@ def _measure(options: argparse.Namespace) -> int:
     source = Path(options.file)
     taken = compute_measure.take(source, source.name, fewest_barcodes=options.fewest_barcodes)
     print(f"{compute_measure.WORDS[taken.kind]}: {taken.measured.name}, {taken.measured.unit}")
-    hypotheses = compute_measure.hypotheses_of(_bytes_of(options.hypotheses)) if options.hypotheses else ()
-    taken = compute_measure.with_sequences(taken, hypotheses)
+    hypotheses, constructs = (
+        compute_measure.claims_of(_bytes_of(options.hypotheses)) if options.hypotheses else ((), ())
+    )
+    taken = compute_measure.with_constructs(taken, constructs)
     model = options.model or compute_measure.fitting_model(taken)
     spec = registry.spec(model)
     track = options.track or spec.tracks[0].name

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from app import compute_measure
 from app.compute_measure import WORDS, Taken
 from app.screens import measure_answer, measure_pairs, measure_verdicts
 from app.widgets import problem, text
+from experiment import oracle
 from experiment.hypothesis import Hypothesis
 from genome.errors import UserError
 
@@ -66,7 +66,7 @@ def _form() -> None:
                 "Leave out elements with fewer barcodes in a replicate than", 1, 1_000, 1, key="measure-fewest"
             )
             claims = st.file_uploader(
-                "Hypotheses whose constructs were measured (.json of the Design page)",
+                "The design that was measured (.json): its hypotheses, controls and links",
                 key="measure-claims-file",
                 type="json",
             )
@@ -89,18 +89,20 @@ def _form() -> None:
 
 def _read(upload: object, pasted: str, fewest: int, claims: object) -> None:
     """Reads what was given; a table that cannot be read leaves the last one where it is."""
-    hypotheses = claims_now() if claims is None else compute_measure.hypotheses_of(claims.getvalue())  # type: ignore[attr-defined]
+    hypotheses, constructs = claims_now(), tuple(oracle.ordered(claims_now()))
+    if claims is not None:
+        hypotheses, constructs = compute_measure.claims_of(claims.getvalue())  # type: ignore[attr-defined]
     if upload is not None:
         source, name = io.BytesIO(upload.getvalue()), upload.name  # type: ignore[attr-defined]
         taken = compute_measure.take(source, name, fewest_barcodes=fewest)
     elif pasted.strip():
         taken = compute_measure.take(pasted, "pasted rows", fewest_barcodes=fewest)
-    elif claims is not None and taken_now() is not None:
-        taken = replace(taken_now())  # type: ignore[type-var]
+    elif claims is not None and (last := taken_now()) is not None:
+        taken = last
     else:
         raise UserError("Choose a file or paste rows, and press Read.")
     st.session_state[_CLAIMS] = hypotheses
-    st.session_state[_TAKEN] = compute_measure.with_sequences(taken, hypotheses)
+    st.session_state[_TAKEN] = compute_measure.with_constructs(taken, constructs)
 
 
 def _recognised(taken: Taken) -> None:

@@ -115,7 +115,26 @@ def test_a_miss_opens_its_own_bases() -> None:
 def test_a_file_that_holds_no_hypothesis_is_refused() -> None:
     for text in ("{", "[]", '{"hypotheses": [{}]}', "3"):
         with pytest.raises(UserError, match="hypothes"):
-            compute_measure.hypotheses_of(text)
+            compute_measure.claims_of(text)
+
+
+def test_a_design_gives_bases_links_and_controls() -> None:
+    lines = "name,log2_rep1,log2_rep2\n" + "".join(f"e{k},{k}.0,{k}.5\n" for k in range(20))
+    elements = [
+        {
+            "name": f"e{k}",
+            "bases": "ACGT" * 41,
+            "arm": "negative control" if k < 5 else "positive control",
+            "link": "?locus=x",
+        }
+        for k in range(20)
+    ]
+    hypotheses, constructs = compute_measure.claims_of(json.dumps({"elements": elements, "hypotheses": []}))
+    taken = compute_measure.with_constructs(compute_measure.take(lines, "t"), constructs)
+    assert hypotheses == ()
+    assert {row.bases for row in taken.measured.rows} == {"ACGT" * 41}
+    assert taken.quality is not None
+    assert next(one.level for one in taken.quality.findings if one.what == "Controls") == "good"
 
 
 def test_hypotheses_of_other_constructs_are_refused() -> None:
