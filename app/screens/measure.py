@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import compute_measure
 from app.compute_measure import WORDS, Taken
-from app.screens import measure_answer, measure_pairs, measure_verdicts
+from app.screens import measure_answer, measure_pairs, measure_verdicts, navigation
 from app.widgets import problem, text
 from experiment import oracle
 from experiment.hypothesis import Hypothesis
@@ -117,3 +117,4 @@ def _recognised(taken: Taken) -> None:
             "choose Every substitution, then Add measured effects.",
             icon=":material/info:",
         )
+        st.page_link(navigation.home(), label="Open the Locus page", icon=":material/search:")
