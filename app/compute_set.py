@@ -13,11 +13,11 @@ import numpy.typing as npt
 from app import compute
 from app.compute import Asker
 from app.compute_shift import features_of, organism_of, reference_of, runner
-from app.score import fitted
 from app.set_rows import MAX_ROWS, SequenceSet, SetRow, is_intervals, read_places, read_sequences
 from app.view import MAX_LINKED_BASES, PASTED, View
 from genome.catalog import genome_entry, open_genome
 from genome.errors import UserError
+from genome.sequence import fitted
 from interpret.wording import LOG_ODDS
 from models.composition import unknown_share
 from models.core import ModelSpec

@@ -15,7 +15,7 @@ from app import compute
 from app.export import check_place
 from genome.errors import UserError
 from genome.home import replaced
-from genome.sequence import clean_bases, one_hot
+from genome.sequence import clean_bases, fitted, one_hot
 from models import registry
 from models.core import ModelSpec
 from models.predict import Components, by_member
@@ -78,15 +78,6 @@ def read_records(source: Path) -> Iterator[Record]:
         raise UserError(
             f"{source.name} cannot be read as FASTA or TSV ({type(error).__name__}); check the file."
         ) from error
-
-
-def fitted(bases: str, window: int) -> str:
-    """The bases in one window: N around a shorter sequence, the central part of a longer one."""
-    if len(bases) >= window:
-        start = (len(bases) - window) // 2
-        return bases[start : start + window]
-    left = (window - len(bases)) // 2
-    return "N" * left + bases + "N" * (window - len(bases) - left)
 
 
 def _score(spec: ModelSpec, chunk: list[Record]) -> npt.NDArray[np.float32]:

@@ -139,6 +139,15 @@ def clean_bases(text: str) -> tuple[str, tuple[str, ...]]:
     return bases, tuple(notices)
 
 
+def fitted(bases: str, window: int) -> str:
+    """The bases in one window: N around a shorter sequence, the central part of a longer one."""
+    if len(bases) >= window:
+        start = (len(bases) - window) // 2
+        return bases[start : start + window]
+    left = (window - len(bases)) // 2
+    return "N" * left + bases + "N" * (window - len(bases) - left)
+
+
 def edited(reference: Sequence, edits: tuple[Variant, ...]) -> Sequence:
     """Applies substitutions, deletions and insertions to a stretch of reference.
 

@@ -1,4 +1,4 @@
-"""The lines of a file of variants, one after another: plain, gzip or bgzip, of any size, in constant memory."""
+"""The lines of a file of rows, one after another: plain, gzip or bgzip, of any size, in constant memory."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _BOM = b"\xef\xbb\xbf"
 _CUT = "The file is cut short here: what follows is missing; copy or download it again."
 _DAMAGED = "The compressed file is damaged here, and what follows cannot be read; copy or download it again."
 
+VARIANTS = "give variants as VCF (plain or gzip), or as a table with columns chrom, pos, ref and alt"
+
 Source = Path | IO[bytes] | str  # a file, one that is open for reading bytes, or text that was pasted
 
 
@@ -36,10 +38,14 @@ class Line(NamedTuple):
     fault: str = ""
 
 
-def read_lines(source: Source) -> Iterator[Line]:
+def read_lines(source: Source, *, wanted: str = VARIANTS) -> Iterator[Line]:
     """The lines of a file, never more than one block and one line in memory.
 
     A gzip that ends too early gives, after everything that could be unpacked, one line with that fault.
+
+    Args:
+        source: the file.
+        wanted: what to give instead of a file that is empty or no text.
 
     Raises:
         UserError: when the file cannot be opened, is empty or is no text.
@@ -47,7 +53,7 @@ def read_lines(source: Source) -> Iterator[Line]:
     with _opened(source) as handle:
         head = handle.read(_BLOCK)
         blocks = _unpacked(head, handle) if head[:2] == _GZIP else _plain(head, handle)
-        yield from _numbered(blocks, name_of(source))
+        yield from _numbered(blocks, name_of(source), wanted)
 
 
 def name_of(source: Source) -> str:
@@ -112,13 +118,13 @@ def _unpacked(head: bytes, handle: IO[bytes]) -> Iterator[bytes]:
         raise _CutShort(_CUT)
 
 
-def _numbered(blocks: Iterator[bytes], name: str) -> Iterator[Line]:
+def _numbered(blocks: Iterator[bytes], name: str, wanted: str) -> Iterator[Line]:
     """Lines of blocks; one that is too long is passed over, and said to be."""
     number, rest, skipping, is_first, fault = 1, b"", False, True, ""
     try:
         for block in blocks:
             if is_first:
-                block, is_first = _checked_head(block, name), False
+                block, is_first = _checked_head(block, name, wanted), False
             *whole, rest = (rest + block).split(b"\n")
             for line in whole:
                 yield _too_long(number, line) if skipping or len(line) > MAX_LINE else _line(number, line)
@@ -130,7 +136,7 @@ def _numbered(blocks: Iterator[bytes], name: str) -> Iterator[Line]:
     except _CutShort as error:
         fault = str(error)
     if is_first and not fault:
-        raise UserError(f"{name} is empty; give variants as VCF, or as a table with columns chrom, pos, ref and alt.")
+        raise UserError(f"{name} is empty; {wanted}.")
     if fault:
         yield Line(number, _line(number, rest[:MAX_SHOWN]).text, fault)
     elif rest:
@@ -144,17 +150,14 @@ def _line(number: int, line: bytes) -> Line:
 
 def _too_long(number: int, line: bytes) -> Line:
     text = line[:MAX_SHOWN].decode("utf-8", "surrogateescape")
-    return Line(number, text, f"It is longer than {MAX_LINE // 1_000_000} MB; give the alleles in several lines.")
+    return Line(number, text, f"It is longer than {MAX_LINE // 1_000_000} MB; give it in several lines.")
 
 
-def _checked_head(block: bytes, name: str) -> bytes:
+def _checked_head(block: bytes, name: str, wanted: str) -> bytes:
     """The first block without its mark, when it is text."""
     block = block.removeprefix(_BOM)
     zeros = block[:4096].count(b"\0")  # one in a later line is that line's fault
     if b"\0" in block[:32] or zeros > 40 or block[:2] in (b"\xff\xfe", b"\xfe\xff"):
         known = " BCF: write it as VCF first (bcftools view)." if block[:3] == b"BCF" else ""
-        raise UserError(
-            f"{name} is no text in UTF-8; give variants as VCF (plain or gzip), or as a table with columns chrom, pos, "
-            f"ref and alt.{known}"
-        )
+        raise UserError(f"{name} is no text in UTF-8; {wanted}.{known}")
     return block

@@ -138,14 +138,14 @@ def parse_measured(name: str, data: bytes, *, target: TargetPlace | None = None)
     if not lines:
         raise UserError(f"{shown} is empty; give a table with chromosome, position, ref, alt and value.")
     separator = next((mark for mark in ("\t", ",") if mark in lines[0][1]), None)
-    header = [cell.lower() for cell in _cells(lines[0][1], separator)]
+    header = [cell.lower() for cell in cells_of(lines[0][1], separator)]
     columns, named = _columns(shown, header, target)
     rows: list[Measurement] = []
     faults: list[str] = []
     skipped: Counter[str] = Counter()
     for number, line in lines[1:] if named else lines:
         try:
-            rows.append(_row(_cells(line, separator), columns))
+            rows.append(_row(cells_of(line, separator), columns))
         except LeftOut as reason:
             skipped[str(reason)] += 1
         except ValueError as error:
@@ -197,7 +197,8 @@ def _lines(shown: str, data: bytes) -> list[tuple[int, str]]:
     return found
 
 
-def _cells(line: str, separator: str | None) -> list[str]:
+def cells_of(line: str, separator: str | None) -> list[str]:
+    """The cells of one line, quotes taken away; a separator of None is any run of blanks."""
     if separator is None:
         return line.split()
     try:

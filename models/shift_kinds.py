@@ -9,6 +9,7 @@ import bisect
 import math
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ Float = npt.NDArray[np.float64]
 ALARM = 100.0  # a fair game multiplies a stake by this in at most 1 of 100 runs (Ville's inequality)
 _STEPS = 500
 _SETTLED = 1e-9
+_MOST_WEALTH = 1e12
 
 
 @dataclass(frozen=True)
@@ -128,22 +130,25 @@ class Drift:
     """Whether fresh measurements still follow the rule that the model learned.
 
     Attributes:
-        wealth: float64 (n,), what a stake of 1 has become after each measurement; large is evidence against.
-        alarm_at: number of measurements (1-based) at which it first reached 100, or None.
+        wealth: float64 (n,), what a stake of 1 has become after each measurement; large is evidence against. The game ends
+            at a million millions.
+        alarm_at: number of measurements (1-based) at which it first reached the alarm, or None.
     """
 
     wealth: Float
     alarm_at: int | None
 
 
-def concept_drift(p_values: npt.ArrayLike) -> Drift:
+def concept_drift(p_values: npt.ArrayLike, *, alarm: float = ALARM) -> Drift:
     """Bets against the exchangeability of fresh measurements with the calibration rows: a conformal test martingale.
 
     The bet grows only when p-values stop being even (Vovk, Gammerman and Shafer 2022, "Algorithmic Learning in a Random
-    World", 2nd ed., the Simple Jumper), computed by crepes.
+    World", 2nd ed., the Simple Jumper), computed by crepes. Half of the stake bets along a line, which finds errors that grow all
+    together; half on steps, which find that some grow while others shrink. The sum of two fair games is one.
 
     Args:
         p_values: (n,), in the order of the measurements, each in (0, 1]; from ``conformal_p_values``.
+        alarm: the stake at which to give the alarm; by chance alone it is reached in at most 1 of that many runs.
 
     Raises:
         ValueError: when a value is no p-value, or there is none.
@@ -151,11 +156,18 @@ def concept_drift(p_values: npt.ArrayLike) -> Drift:
     values = np.asarray(p_values, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not ((values >= 0) & (values <= 1)).all():
         raise ValueError(f"p-values must be (n,) between 0 and 1: {values[:5]}")
-    from crepes.martingales import SimpleJumper
+    from crepes.martingales import SimpleJumper, StepBettingFunction
 
-    wealth = np.asarray(SimpleJumper().apply(values), dtype=np.float64)
-    reached = np.flatnonzero(wealth >= ALARM)
+    games = (SimpleJumper(), SimpleJumper(bf=StepBettingFunction()))
+    wealth = np.mean([_played(game, values) for game in games], axis=0)
+    reached = np.flatnonzero(wealth >= alarm)
     return Drift(wealth, int(reached[0]) + 1 if len(reached) else None)
+
+
+def _played(game: Any, p_values: Float) -> Float:
+    """What a stake of 1 becomes in one game, float64 (n,); what it is worth at the end of the game stays."""
+    played = np.asarray(game.apply(p_values, c=_MOST_WEALTH, return_index=False), dtype=np.float64)
+    return np.concatenate([played, np.full(len(p_values) - len(played), played[-1])])
 
 
 def conformal_p_values(residuals: npt.ArrayLike, calibration: npt.ArrayLike, *, seed: int = 0) -> Float:

@@ -18,6 +18,17 @@ def pages() -> list[StreamlitPage]:
         sequence_set_page(),
         jobs_page(),
     ]
+    return [
+        home(),
+        variants_page(),
+        what_if_page(),
+        design_page(),
+        measure_page(),
+        projects_page(),
+        models_page(),
+        sequence_set_page(),
+        jobs_page(),
+    ]
 
 
 def home() -> StreamlitPage:
@@ -43,6 +54,11 @@ def projects_page() -> StreamlitPage:
 def design_page() -> StreamlitPage:
     """The screen that makes a library to order."""
     return st.Page(_design, title="Design", url_path="design", icon=":material/biotech:")
+
+
+def measure_page() -> StreamlitPage:
+    """The screen that takes measurements back."""
+    return st.Page(_measure, title="Measure", url_path="measure", icon=":material/biotech:")
 
 
 def models_page() -> StreamlitPage:
@@ -91,6 +107,12 @@ def _design() -> None:
     from app.screens import design
 
     design.show()
+
+
+def _measure() -> None:
+    from app.screens import measure
+
+    measure.show()
 
 
 def _models() -> None:

@@ -12,9 +12,9 @@ import torch
 
 from app import compute
 from app import score as scoring
-from app.score import fitted, score_file
+from app.score import score_file
 from genome.errors import UserError
-from genome.sequence import one_hot
+from genome.sequence import fitted, one_hot
 from models import registry
 from models.core import Model
 from tests.toy_models import WINDOW, Curved, random_bases, toy_engine, toy_model
