@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import atlas_cli, background_cli, regions_cli, variants_cli
+from app import acquire_cli, atlas_cli, background_cli, regions_cli, variants_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -250,6 +250,10 @@ def _long_commands(command: Callable[[str, object, str], argparse.ArgumentParser
     regions_cli.add_parser(command("regions", regions_cli.regions, words))
     words = "Score the variants of a file: cislens variants --model M --genome G IN --out OUT.(tsv|vcf.gz|parquet)."
     variants_cli.add_parser(command("variants", variants_cli.variants, words))
+    words = (
+        "Choose what to measure next: cislens acquire --model M --genome G CANDIDATES --n N --strategy S --out OUT.tsv."
+    )
+    acquire_cli.add_parser(command("acquire", acquire_cli.acquire, words))
 
 
 def _parser() -> argparse.ArgumentParser:

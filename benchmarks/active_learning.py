@@ -23,7 +23,9 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.active_learning_network import WordCounts
-from experiment.acquire import Candidates, choose, keys_of
+from benchmarks.active_learning_table import draw, markdown, summary
+from experiment.acquire import SHORTLIST, Candidates, choose, keys_of
+from experiment.acquire_features import NEEDS
 from experiment.expected import class_shares, expected_information
 from models import loop
 from models.core import Model, ModelSpec, Track
@@ -35,6 +37,8 @@ from models.reporter_task import ReporterRecipe, ReporterTask, standardised
 from models.shuffle import codes_of
 from models.sketch import SketchedGradients
 
+COMMAND = "CISLENS_DATA=... python -m benchmarks.active_learning"
+RESULTS = Path(__file__).with_name("active_learning.json")
 STRATEGIES = ("random", "variance", "margin", "core-set", "lcmd")
 SEEDS = (0, 1, 2, 3, 4)
 TRACK = Track("retina activity", "MPRA", "mouse retina, newborn explants", "log2(RNA/DNA), recomputed")
@@ -103,7 +107,9 @@ def _centred(rows: list[dict[str, str]]) -> Elements:
     """Shorter elements with N around them."""
     bases = [row["sequence"].center(RETINA_LENGTH, "N") for row in rows]
     labels = np.array([[float(row["expression_log2"])] for row in rows], dtype=np.float32)
-    return Elements(np.stack([codes_of(one) for one in bases]), labels, np.ones(len(rows), np.float32), np.arange(len(rows)))
+    return Elements(
+        np.stack([codes_of(one) for one in bases]), labels, np.ones(len(rows), np.float32), np.arange(len(rows))
+    )
 
 
 def fit_ensemble(field: Field, rows: npt.NDArray[np.int64], plan: Plan, seed: int) -> Model:
@@ -149,41 +155,60 @@ def scores_of(model: Model, field: Field) -> dict[str, float]:
     return found
 
 
-def candidates_of(model: Model, field: Field, rows: npt.NDArray[np.int64]) -> tuple[Candidates, Any, npt.NDArray[np.int64]]:
-    """The rest of the pool as ``choose`` is to see it, the noise of a measurement there, and their rows in the pool."""
-    run, windows = run_on(model), encoded(field.pool.codes).numpy()
+def candidates_of(
+    model: Model, field: Field, rows: npt.NDArray[np.int64], shown: set[str]
+) -> tuple[Candidates, Any, npt.NDArray[np.int64]]:
+    """The rest of the pool as ``choose`` is to see it, the noise of a measurement there, and their rows in the pool.
+
+    Args:
+        model: the ensemble.
+        field: the pool.
+        rows: what is known of it.
+        shown: of ``embeddings`` and ``gradients``, what is needed.
+    """
+    run = run_on(model)
     rest = np.setdiff1d(np.arange(field.pool.n), rows)
+    windows = encoded(field.pool.codes).numpy() if shown else None
     members, variances = predicted(model, field.pool.codes[rest])
-    embeddings = run(Embeddings(), (windows,))[0]
-    gradients = run(SketchedGradients(TRACK.target), (windows,))[0]
-    shown = Candidates(
+    embeddings = run(Embeddings(), (windows,))[0] if "embeddings" in shown else None
+    gradients = run(SketchedGradients(TRACK.target), (windows,))[0] if "gradients" in shown else None
+    candidates = Candidates(
         keys_of(field.pool.codes[rest]),
         members,
         class_shares(members, np.sqrt(variances), field.bounds),
-        embeddings[rest],
-        gradients[rest],
-        embeddings[rows],
-        gradients[rows],
+        *(None if features is None else features[rest] for features in (embeddings, gradients)),
+        *(None if features is None else features[rows] for features in (embeddings, gradients)),
     )
-    return shown, variances.mean(axis=0), rest
+    return candidates, variances.mean(axis=0), rest
 
 
-def step(field: Field, plan: Plan, rows: npt.NDArray[np.int64], seed: int, strategies: tuple[str, ...]) -> dict[str, Any]:
-    """Fits on the known rows, scores, and chooses the next batch by each of some strategies."""
+def step(
+    field: Field, plan: Plan, rows: npt.NDArray[np.int64], seed: int, strategies: tuple[str, ...]
+) -> dict[str, Any]:
+    """Fits on the known rows, scores, and chooses the next batch by each of some strategies.
+
+    Where all strategies are asked at once, it also says what each batch is expected to tell.
+    """
     started = time.process_time()
     model = fit_ensemble(field, rows, plan, seed)
     found: dict[str, Any] = {"rows": len(rows), **scores_of(model, field), "next": {}}
-    for strategy in strategies:
-        if "shown" not in locals():
-            shown, noise, rest = candidates_of(model, field, rows)
-        batch = choose(strategy, shown, plan.batch, seed=seed).rows
-        told = expected_information(shown.members, shown.gradients, noise, batch)
-        found["next"][strategy] = {"rows": rest[batch].tolist(), "expected": asdict(told)}
     found["variance"] = float(predicted(model, field.pool.codes)[0].var(axis=0, ddof=1).mean())
+    if strategies:
+        told = len(strategies) > 1
+        shown = {what for name in strategies for what in NEEDS[name]} | ({"gradients"} if told else set())
+        candidates, noise, rest = candidates_of(model, field, rows, shown)
+        for name in strategies:
+            batch = choose(name, candidates, plan.batch, seed=seed).rows
+            found["next"][name] = {"rows": rest[batch].tolist()}
+            if told:
+                expected = expected_information(candidates.members, candidates.gradients, noise, batch)
+                found["next"][name]["expected"] = asdict(expected)
     return found | {"seconds": round(time.process_time() - started, 2)}
 
 
-def play(field: Field, plan: Plan, seeds: tuple[int, ...], work: Path, say: loop.Say = loop.say_at_once) -> list[dict[str, Any]]:
+def play(
+    field: Field, plan: Plan, seeds: tuple[int, ...], work: Path, say: loop.Say = loop.say_at_once
+) -> list[dict[str, Any]]:
     """Every step of every seed and strategy, taken up where a run before stopped."""
     done = []
     for seed in seeds:
@@ -212,6 +237,32 @@ def _kept(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def results(field: Field, plan: Plan, done: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is committed: the plan, the summary, and every step's scores."""
+    kept = (
+        "seed",
+        "strategy",
+        "step",
+        "rows",
+        "variance",
+        *(f"{on} {r}" for on in field.scored for r in ("pearson", "spearman")),
+    )
+    return {
+        "command": COMMAND,
+        "plan": asdict(plan) | {"pool": field.pool.n, "early": field.early.n, "shortlist": SHORTLIST},
+        "scored": {name: rows.n for name, rows in field.scored.items()},
+        "bounds": list(field.bounds),
+        "pool": field.pool.digest(),
+        "recipe": asdict(RECIPE),
+        **summary(done),
+        "steps": [{key: _short(one[key]) for key in kept} for one in done],
+    }
+
+
+def _short(value: Any) -> Any:
+    return round(value, 5) if isinstance(value, float) else value
+
+
 def main() -> None:
     """Plays, and writes active_learning.json and .svg."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -221,7 +272,11 @@ def main() -> None:
     if not data:
         parser.error("set CISLENS_DATA to the folder of measured data")
     torch.set_num_threads(1)
-    play(read_field(Path(data)), Plan(), SEEDS, asked.work)
+    field, plan = read_field(Path(data)), Plan()
+    found = results(field, plan, play(field, plan, SEEDS, asked.work))
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    draw(found, RESULTS.with_suffix(".svg"))
+    print(f"{markdown(found)}\n\n{found['conclusion']}")
 
 
 if __name__ == "__main__":

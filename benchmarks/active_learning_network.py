@@ -33,7 +33,7 @@ class WordCounts(ReporterNetwork):
         digits = torch.arange(4**length)[:, None] // powers % 4
         turned = ((3 - digits).flip(1) * powers).sum(1)
         words, place = torch.unique(torch.minimum(torch.arange(4**length), turned), return_inverse=True)
-        self.register_buffer("powers", powers, persistent=False)
+        self.register_buffer("powers", powers.float(), persistent=False)
         self.register_buffer("place", torch.cat([place, torch.tensor([len(words)])]), persistent=False)
         self.n_words = len(words)
         self.scaled = nn.BatchNorm1d(self.n_words)
@@ -48,9 +48,10 @@ class WordCounts(ReporterNetwork):
 
     def counts(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, words): a word and its reverse complement are one; a word with N is none."""
-        codes = torch.where(x.sum(1) > 0, x.argmax(1), 4)
-        words = codes.unfold(1, self.length, 1)  # (n, places, length)
-        known = (words < 4).all(2)
-        places = self.place[torch.where(known, (words * self.powers).sum(2), len(self.place) - 1)]
+        letters = (
+            x[:, 1] + 2 * x[:, 2] + 3 * x[:, 3] + (len(self.place) - 1) * (1 - x.sum(1))
+        )  # (n, positions), N is large
+        words = (letters.unfold(1, self.length, 1) @ self.powers).clamp(max=len(self.place) - 1).long()
+        places = self.place[words]
         counted = x.new_zeros(len(x), self.n_words + 1)
         return counted.scatter_add_(1, places, torch.ones_like(places, dtype=x.dtype))[:, :-1]

@@ -25,7 +25,10 @@ STRATEGIES = {
     "lcmd": "largest clusters of what the network would learn, farthest first (LCMD)",
     "mix": "stated shares of the others",
 }
-SHORTLIST = 3  # candidates with the highest scores, in batches, of which a core set is taken: diversity within the batch
+SHORTLIST = (
+    3  # candidates with the highest scores, in batches, of which a core set is taken: diversity within the batch
+)
+DEFAULT = "mix"
 DEFAULT_SHARES = {"random": 0.5, "lcmd": 0.5}
 
 
@@ -179,7 +182,9 @@ def _scores(name: str, candidates: Candidates) -> npt.NDArray[np.float64]:
 
 def _needed(values: Floats | None, strategy: str, what: str) -> Floats:
     if values is None:
-        raise UserError(f"Choosing by {strategy} needs {what}, which this model does not give; choose by another strategy.")
+        raise UserError(
+            f"Choosing by {strategy} needs {what}, which this model does not give; choose by another strategy."
+        )
     return values
 
 
@@ -195,7 +200,9 @@ def _counts(shares: Mapping[str, float], n: int) -> dict[str, int]:
     """
     wrong = [name for name in shares if name not in STRATEGIES or name == "mix"]
     if wrong or min(shares.values()) < 0 or sum(shares.values()) <= 0:
-        raise UserError(f"The shares {dict(shares)} must be 0 or more, of {', '.join(k for k in STRATEGIES if k != 'mix')}.")
+        raise UserError(
+            f"The shares {dict(shares)} must be 0 or more, of {', '.join(k for k in STRATEGIES if k != 'mix')}."
+        )
     exact = np.array(list(shares.values()), dtype=np.float64) / sum(shares.values()) * n
     counts = np.floor(exact + 1e-9).astype(int)
     remainder = np.argsort(-(exact - counts), kind="stable")[: n - counts.sum()]

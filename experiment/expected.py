@@ -34,9 +34,7 @@ class Information:
         return 1 - self.after / self.before if self.before > 0 else 0.0
 
 
-def expected_information(
-    members: Floats, features: Floats, noise: Floats, rows: npt.NDArray[np.int64]
-) -> Information:
+def expected_information(members: Floats, features: Floats, noise: Floats, rows: npt.NDArray[np.int64]) -> Information:
     """What measuring some of the candidates is expected to tell about all of them.
 
     Args:
@@ -57,9 +55,7 @@ def expected_information(
     return Information(float(variance.mean()), float((half**2).sum(axis=0).mean()))
 
 
-def class_shares(
-    members: Floats, spread: Floats, bounds: tuple[float, float]
-) -> npt.NDArray[np.float64]:
+def class_shares(members: Floats, spread: Floats, bounds: tuple[float, float]) -> npt.NDArray[np.float64]:
     """float64 (rows, 3): how likely a measurement is that of a silencer, of an inactive element, of an enhancer.
 
     The mean over networks of a normal distribution around each one's prediction.

@@ -21,7 +21,9 @@ from genome.errors import UserError
 from models.core import Model, Target
 
 WIDTH = 512  # numbers kept of a gradient
-PER_LAYER = 128  # of them that one layer writes into; layers beyond the fourth share places, with projections of their own
+PER_LAYER = (
+    128  # of them that one layer writes into; layers beyond the fourth share places, with projections of their own
+)
 _FOLLOWED = {"conv1d", "linear"}
 
 

@@ -60,6 +60,8 @@ WITHOUT_STREAMLIT = {
         "variant_vcf",
         "variants_run",
         "variants_cli",
+        "compute_acquire",
+        "acquire_cli",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
@@ -77,6 +79,7 @@ ONE_DOOR = {  # library -> what alone may import it
     "modiscolite": {"interpret/modisco.py"},
     "pysam": {"genome/variant_index.py"},
     "pyarrow": {"app/variant_table.py"},
+    "skactiveml": {"experiment/activeml.py"},
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 MAX_FUNCTION_LINES = 60
@@ -260,7 +263,7 @@ before = threading.active_count()
 for name in {names!r}:
     importlib.import_module(name)
     assert threading.active_count() == before, name + " starts a thread"
-heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "modiscolite", "numba", "pyjaspar", "logomaker", "pysam", "pyarrow") if name in sys.modules]
+heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "modiscolite", "numba", "pyjaspar", "logomaker", "pysam", "pyarrow", "skactiveml", "sklearn") if name in sys.modules]
 assert not heavy, heavy
 """
 
