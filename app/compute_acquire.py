@@ -92,44 +92,36 @@ def pick(
     compute.check_track(spec, track)
     if strategy not in STRATEGIES:
         raise UserError(f"There is no strategy '{strategy[:40]}'; choose one of: {', '.join(STRATEGIES)}.")
-    target = spec.tracks[spec.track_index(track)].target
-    letters = [fitted(row.bases, spec.input_length) for row in found.rows]
-    kept = sorted({bases: place for place, bases in reversed(list(enumerate(letters)))}.values())
-    if len(kept) * spec.input_length > MAX_BASES:
-        raise UserError(
-            f"This set has {len(kept):,} sequences; {spec.name} takes at most {MAX_BASES // spec.input_length:,} at once."
-        )
-    if not 1 <= n <= len(kept):
-        raise UserError(f"{n:,} cannot be chosen from {len(kept):,} different sequences; ask for 1 to {len(kept):,}.")
+    letters, kept = _different(found, spec, n)
     used = tuple(shares or DEFAULT_SHARES) if strategy == "mix" else (strategy,)
+    target = spec.tracks[spec.track_index(track)].target
     told = describe(
         runner(spec, asker, "batch"),
         spec,
         target,
-        codes_from([letters[place] for place in kept]),
+        codes_from(letters),
         shown=_shown(spec, used),
+        expectation=spec.n_members > 1,
         bounds=_bounds(spec, track, used, bounds),
         progress=asker.progress,
     )
     chosen = choose(strategy, told.candidates, n, seed=seed, shares=shares)
-    information, random, sentence = _expected(told, chosen, seed, spec)
-    members = told.candidates.members
-    assert members is not None
-    spread = members.std(axis=0, ddof=1) if spec.n_members > 1 else np.zeros(len(kept))
+    information, random, sentence = _expected(told, chosen, seed)
+    members = told.members[:, chosen.rows]
     places = tuple(kept[row] for row in chosen.rows)
     return Picked(
-        spec,
-        target,
-        seed,
-        tuple(found.rows[place] for place in places),
-        places,
-        chosen,
-        members.mean(axis=0)[chosen.rows],
-        spread[chosen.rows],
-        information,
-        random,
-        len(kept),
-        _words(chosen, len(found.rows), len(kept), sentence),
+        spec=spec,
+        target=target,
+        seed=seed,
+        rows=tuple(found.rows[place] for place in places),
+        places=places,
+        chosen=chosen,
+        predicted=members.mean(axis=0),
+        spread=members.std(axis=0, ddof=1) if spec.n_members > 1 else np.zeros(n),
+        information=information,
+        random=random,
+        n_candidates=len(kept),
+        words=_words(chosen, len(found.rows), len(kept), sentence),
     )
 
 
@@ -149,11 +141,30 @@ def table(found: Picked) -> dict[str, list[Any]]:
     }
 
 
+def _different(found: SequenceSet, spec: ModelSpec, n: int) -> tuple[list[str], list[int]]:
+    """The different windows of a set, and the first row of each.
+
+    Raises:
+        UserError: when there are fewer than n, or too many for the model's window.
+    """
+    first: dict[str, int] = {}
+    for place, row in enumerate(found.rows):
+        first.setdefault(fitted(row.bases, spec.input_length), place)
+    most = MAX_BASES // spec.input_length
+    if len(first) > most:
+        raise UserError(f"This set has {len(first):,} sequences; {spec.name} takes at most {most:,} at once.")
+    if not 1 <= n <= len(first):
+        raise UserError(f"{n:,} cannot be chosen from {len(first):,} different sequences; ask for 1 to {len(first):,}.")
+    return list(first), list(first.values())
+
+
 def _shown(spec: ModelSpec, used: tuple[str, ...]) -> tuple[str, ...]:
-    """What is to be computed: what the strategies need as far as the network shows it, and gradients for the expectation."""
+    """What the strategies need, as far as the network shows it.
+
+    Raises:
+        UserError: when it does not show what one of them cannot do without.
+    """
     needed = {what for name in used for what in NEEDS.get(name, ())}
-    if spec.n_members > 1:
-        needed.add("gradients")
     if not _has_embedding(spec) and "core-set" not in used:
         needed.discard("embeddings")  # scores are then taken without a shortlist
     if not _has_embedding(spec) and "core-set" in used:
@@ -186,25 +197,24 @@ def _bounds(
     return low, high
 
 
-def _expected(
-    told: Described, chosen: Chosen, seed: int, spec: ModelSpec
-) -> tuple[Information | None, float | None, str]:
+def _expected(told: Described, chosen: Chosen, seed: int) -> tuple[Information | None, float | None, str]:
     """What the batch is expected to tell, the same of random batches, and a sentence."""
     candidates: Candidates = told.candidates
-    if spec.n_members < 2 or candidates.members is None or candidates.gradients is None:
+    if len(told.members) < 2:
         return None, None, "What the batch would tell is not known: a single network does not say how unsure it is."
+    if candidates.gradients is None:
+        return None, None, "What the batch would tell is not known: no layer of the network shows its gradients."
     draw = np.random.default_rng(seed)
     batches = [chosen.rows] + [draw.permutation(candidates.n)[: len(chosen.rows)] for _ in range(RANDOM_BATCHES)]
-    first, *others = [
-        expected_information(candidates.members, candidates.gradients, told.noise, rows) for rows in batches
-    ]
+    first, *others = [expected_information(told.members, candidates.gradients, told.noise, rows) for rows in batches]
     random = float(np.mean([one.share for one in others]))
     return (
         first,
         random,
         f"Measured once, these are expected to remove {first.share:.1%} of the variance between the networks over all "
         f"candidates (random ones {random:.1%}). That is the posterior of a Gaussian process with the networks' variance and "
-        f"the correlation of their gradients; the noise is {told.noise_from}.",
+        f"the correlation of their gradients; the noise is {told.noise_from}. Compare batches by it: networks fitted anew may "
+        "disagree more after more data.",
     )
 
 

@@ -267,13 +267,14 @@ def main() -> None:
     """Plays, and writes active_learning.json and .svg."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("build/active_learning"))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     asked = parser.parse_args()
     data = os.environ.get("CISLENS_DATA")
     if not data:
         parser.error("set CISLENS_DATA to the folder of measured data")
     torch.set_num_threads(1)
     field, plan = read_field(Path(data)), Plan()
-    found = results(field, plan, play(field, plan, SEEDS, asked.work))
+    found = results(field, plan, play(field, plan, tuple(asked.seeds), asked.work))
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     draw(found, RESULTS.with_suffix(".svg"))
     print(f"{markdown(found)}\n\n{found['conclusion']}")

@@ -14,7 +14,7 @@ from models.engine import Progress, Runner
 from models.fit import encoded
 from models.predict import Components, Embeddings, Scalars
 from models.shuffle import Codes
-from models.sketch import SketchedGradients
+from models.sketch import NotFollowed, SketchedGradients
 
 Float = npt.NDArray[np.float32]
 _CHUNK_BASES = 4_000_000  # of all windows of a chunk together
@@ -34,11 +34,13 @@ class Described:
 
     Attributes:
         candidates: what the strategies choose from.
+        members: float64 (members, rows), each network's prediction.
         noise: float64 (rows,), variance of one measurement, unit of the scalar squared.
         noise_from: where the noise comes from, in words.
     """
 
     candidates: Candidates
+    members: npt.NDArray[np.float64]
     noise: npt.NDArray[np.float64]
     noise_from: str
 
@@ -71,6 +73,7 @@ def describe(
     *,
     shown: tuple[str, ...],
     bounds: tuple[float, float] | None,
+    expectation: bool = False,
     progress: Progress | None = None,
 ) -> Described:
     """Asks a model for what strategies need to know of candidates.
@@ -82,25 +85,32 @@ def describe(
         codes: int8 (rows, window).
         shown: of ``embeddings`` and ``gradients``, what is to be computed.
         bounds: activity below the first counts as a silencer's, above the second as an enhancer's; None without classes.
+        expectation: whether gradients are also computed, where the network has them, for what a batch is expected to tell.
         progress: is told the share done of what takes longest.
     """
-    scalars = _chunked(run, Scalars(target), codes, None if shown else progress)  # (rows, components)
+    gradients = "gradients" in shown or expectation
+    # (rows, components), members outermost
+    scalars = _chunked(run, Scalars(target), codes, None if gradients else progress)
     members = scalars.reshape(len(codes), spec.n_members, len(spec.strands)).mean(axis=2).T.astype(np.float64)
     noise, noise_from = _noise(run, spec, target, codes, members)
-    spread = np.sqrt(noise)
-    return Described(
-        Candidates(
-            keys_of(codes),
-            members,
-            None if bounds is None else class_shares(members, spread, bounds),
-            embeddings(run, codes, progress=None if "gradients" in shown else progress)
-            if "embeddings" in shown
-            else None,
-            sketched_gradients(run, codes, target, progress=progress) if "gradients" in shown else None,
-        ),
-        noise,
-        noise_from,
+    candidates = Candidates(
+        keys_of(codes),
+        members,
+        None if bounds is None else class_shares(members, np.sqrt(noise), bounds),
+        embeddings(run, codes) if "embeddings" in shown else None,
+        _gradients(run, codes, target, progress, needed="gradients" in shown) if gradients else None,
     )
+    return Described(candidates, members, noise, noise_from)
+
+
+def _gradients(run: Runner, codes: Codes, target: Target, progress: Progress | None, *, needed: bool) -> Float | None:
+    """Sketched gradients; None where the network shows none and no strategy needs them."""
+    try:
+        return sketched_gradients(run, codes, target, progress=progress)
+    except NotFollowed:
+        if needed:
+            raise
+        return None
 
 
 def _noise(

@@ -27,6 +27,10 @@ PER_LAYER = (
 _FOLLOWED = {"conv1d", "linear"}
 
 
+class NotFollowed(UserError):
+    """A network without a convolution or a fully connected layer."""
+
+
 @dataclass(frozen=True)
 class SketchedGradients:
     """The projected gradient of the explained scalar by the weights: (n, 4, window) -> (n, ``WIDTH``).
@@ -57,7 +61,7 @@ class SketchedGradients:
                 with watch:
                     value = self.target.scalar(model.spec, model.component(x, member, strand)).sum()
                 if not watch.sketches:
-                    raise UserError(
+                    raise NotFollowed(
                         f"{model.spec.name} has no layer whose gradients can be kept; choose by another strategy."
                     )
                 found = torch.autograd.grad(value, watch.sketches, allow_unused=True)
@@ -103,7 +107,7 @@ class _Perturbed(TorchFunctionMode):
         read, write, offset = self._projections(weight, call["bias"] is not None)
         if func.__name__ == "conv1d":
             seen = F.conv1d(x.detach(), read, offset, call["stride"], call["padding"], call["dilation"])
-            each = (len(x), PER_LAYER, 1)
+            each: tuple[int, ...] = (len(x), PER_LAYER, 1)
         else:
             seen = F.linear(x.detach(), read, offset)
             each = (len(x), PER_LAYER) if x.dim() == 2 else (len(x), 1, PER_LAYER)

@@ -16,6 +16,7 @@ from genome.errors import UserError
 from models import registry
 from models.core import Target
 from models.shift import codes_from
+from tests.app.toy_folders import PATHS, WINDOW, write_cells
 from tests.toy_models import random_bases
 
 ROWS = 40
@@ -56,6 +57,15 @@ def test_every_strategy_writes_a_batch_of_the_candidates(tmp_path, strategy):
     assert "retina activity" in text
     assert "seed 0" in text
     assert "of the variance between the networks over all candidates" in text
+
+
+def test_a_network_without_layers_to_follow_chooses_and_says_what_is_not_known(tmp_path, monkeypatch):
+    write_cells(tmp_path / "models")
+    monkeypatch.setenv("CISLENS_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("CISLENS_ARCHITECTURES", PATHS)
+    head, rows = acquired(tmp_path, fasta(WINDOW), "--model", "cells", "--n", "4", "--strategy", "variance")
+    assert len(rows) == 4
+    assert "no layer of the network shows its gradients" in "\n".join(head)
 
 
 def test_what_is_expected_is_larger_for_networks_that_disagree_and_grows_with_the_batch():
