@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import atlas_cli, background_cli, design_cli, measure_cli, regions_cli, store_cli, variants_cli
+from app import acquire_cli, atlas_cli, background_cli, design_cli, measure_cli, regions_cli, store_cli, variants_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -264,6 +264,10 @@ def _long_commands(command: Callable[[str, object, str], argparse.ArgumentParser
     design_cli.add_parser(command("design", design_cli.design, words))
     words = "Measurements beside predictions: cislens measure FILE [--model M] [--hypotheses H.json] [--out PREFIX]."
     measure_cli.add_parser(command("measure", measure_cli.measure, words))
+    words = (
+        "Choose what to measure next: cislens acquire --model M --genome G CANDIDATES --n N --strategy S --out OUT.tsv."
+    )
+    acquire_cli.add_parser(command("acquire", acquire_cli.acquire, words))
 
 
 def _parser() -> argparse.ArgumentParser:

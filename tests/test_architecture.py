@@ -68,6 +68,8 @@ WITHOUT_STREAMLIT = {
         "design_cli",
         "design_lists",
         "design_question",
+        "compute_acquire",
+        "acquire_cli",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it
@@ -95,6 +97,7 @@ ONE_DOOR = {  # library -> what alone may import it
         "experiment/migrations/versions/r0001_first_tables.py",
     },
     "alembic": {"experiment/store_database.py", "experiment/migrations/versions/r0001_first_tables.py"},
+    "skactiveml": {"experiment/activeml.py"},
 }
 FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "jsonpickle"}
 MAX_FUNCTION_LINES = 60
@@ -278,7 +281,7 @@ before = threading.active_count()
 for name in {names!r}:
     importlib.import_module(name)
     assert threading.active_count() == before, name + " starts a thread"
-heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "modiscolite", "numba", "pyjaspar", "logomaker", "pysam", "pyarrow") if name in sys.modules]
+heavy = [name for name in ("h5py", "captum", "tangermeme", "memelite", "modiscolite", "numba", "pyjaspar", "logomaker", "pysam", "pyarrow", "skactiveml", "sklearn") if name in sys.modules]
 assert not heavy, heavy
 """
 
