@@ -123,8 +123,7 @@ def read_retina(data: Path, rounds: tuple[str, ...] = RETINA_FIRST) -> Parts:
     Raises:
         UserError: when the file is missing.
     """
-    table = _table(data / "mpra_retina/retina_mpra_rounds.tsv.gz")
-    rows = [row for row in table if row["round"] in rounds and len(row["sequence"]) == RETINA_LENGTH]
+    rows = [row for row in retina_table(data) if row["round"] in rounds and len(row["sequence"]) == RETINA_LENGTH]
     codes = np.stack([codes_of(row["sequence"]) for row in rows])
     labels = np.array([[max(float(row["expression_log2"]), RETINA_FLOOR)] for row in rows], dtype=np.float32)
     weights = np.array([min(int(row["n_barcodes"] or 1), 4) / 4 for row in rows], dtype=np.float32)
@@ -133,6 +132,15 @@ def read_retina(data: Path, rounds: tuple[str, ...] = RETINA_FIRST) -> Parts:
     return _parted(
         elements, test, {"in one cluster with a test row": np.isin(elements.clusters, elements.clusters[test])}
     )
+
+
+def retina_table(data: Path) -> list[dict[str, str]]:
+    """Every row of the mouse retina campaign as it stands in its file.
+
+    Raises:
+        UserError: when the file is missing.
+    """
+    return _table(data / "mpra_retina/retina_mpra_rounds.tsv.gz")
 
 
 def clusters_of(codes: Codes, *, length: int = HOMOLOGY_LENGTH) -> npt.NDArray[np.int64]:
