@@ -140,7 +140,12 @@ def _tried(campaign: Campaign, strategy: Strategy, rate: float, tried: list[dict
         network = refined(campaign, SEARCH_SEED, k, strategy, rate, network).network
         new.append(correlation(network, campaign.rounds[k].early, ("", "")))
     every = [correlation(network, each.early, ("", "")) for each in campaign.rounds]
-    row = {**asdict(strategy), "rate": rate, "new": round(float(np.mean(new)), 4), "all": round(float(np.mean(every)), 4)}
+    row = {
+        **asdict(strategy),
+        "rate": rate,
+        "new": round(float(np.mean(new)), 4),
+        "all": round(float(np.mean(every)), 4),
+    }
     tried.append(row)
     return row
 
@@ -174,7 +179,9 @@ def refined(campaign: Campaign, seed: int, k: int, strategy: Strategy, rate: flo
         )
         return learned.network, learned.sequences
 
-    told = f"{strategy.name}-{strategy.pick}-{strategy.replay}-{strategy.ewc}-{strategy.distill}-{strategy.rank}-{rate:g}"
+    told = (
+        f"{strategy.name}-{strategy.pick}-{strategy.replay}-{strategy.ewc}-{strategy.distill}-{strategy.rank}-{rate:g}"
+    )
     return _kept(campaign, campaign.work / f"seed-{seed}" / f"{told}-{k}", make)
 
 

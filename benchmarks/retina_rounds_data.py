@@ -64,9 +64,7 @@ def read_campaign(data: Path) -> tuple[list[Round], Elements]:
         found = _elements(rows, weights, [number[row["mm10"]] for row in rows])
         valid = np.array([row["split"] == "valid" for row in rows])
         kept = np.array([row["mm10"] in early for row in rows])
-        rounds.append(
-            Round(name, found.chosen(~valid & ~kept), found.chosen(~valid & kept), found.chosen(valid))
-        )
+        rounds.append(Round(name, found.chosen(~valid & ~kept), found.chosen(~valid & kept), found.chosen(valid)))
     picked = np.sort(np.random.default_rng(SEED).permutation(len(designed))[:BUILDING_BLOCKS])
     blocks = [designed[row] for row in picked]
     return rounds, _elements(blocks, np.ones(len(blocks)), list(range(len(blocks))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,9 +110,8 @@ def together(sets: Seq[Elements]) -> Elements:
 
 def recalled(old: Seq[Elements], n: int, pick: str, random: np.random.Generator) -> Elements:
     """n rows of earlier sets: each row equally likely (as in a reservoir), or each set (balanced); none twice before all."""
-    sizes = [rows.n for rows in old]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    pools = [np.arange(starts[-1])] if pick == "reservoir" else [np.arange(*ends) for ends in zip(starts, starts[1:])]
+    starts = [0, *np.cumsum([rows.n for rows in old]).tolist()]
+    pools = [np.arange(starts[-1])] if pick == "reservoir" else [np.arange(*ends) for ends in pairwise(starts)]
     shares = [len(part) for part in np.array_split(np.arange(n), len(pools))]
     drawn = [_drawn(pool, share, random) for pool, share in zip(pools, shares, strict=True)]
     return together(old).chosen(np.concatenate(drawn).astype(np.int64))
@@ -203,5 +203,3 @@ def _sequences(task: RefineTask, strategy: Strategy) -> int:
     asked = task.new.n if strategy.distill else 0
     probed = min(FISHER_ROWS, sum(rows.n for rows in task.old)) if strategy.ewc else 0
     return shown + asked + probed
-
-

@@ -232,9 +232,7 @@ def pull(strategy: Strategy, parent: nn.Module, codes: Codes, context: tuple[str
     return after_step
 
 
-def fisher(
-    network: nn.Module, codes: Codes, context: tuple[str, str], *, rows: int = FISHER_ROWS
-) -> dict[str, Tensor]:
+def fisher(network: nn.Module, codes: Codes, context: tuple[str, str], *, rows: int = FISHER_ROWS) -> dict[str, Tensor]:
     """How much the answers hang on each weight: the mean over inserts of the squared derivative of the means, in shares
     of the mean over all weights.
 
