@@ -48,6 +48,7 @@ TRIED: dict[str, tuple[tuple[Strategy, float], ...]] = {  # strategy and how man
         (Strategy("replay", replay=0.7), 1),
         (Strategy("replay", replay=0.5, pick="balanced"), 1),
     ),
+    "replay + distill": tuple((Strategy("replay + distill", replay=0.2, distill=share), 1) for share in (0.3, 0.6)),
     "ewc": tuple((Strategy("ewc", ewc=strength), 1) for strength in (3.0, 30.0, 300.0)),
     "adapter": (
         (Strategy("adapter", "adapters", rank=8), 3),

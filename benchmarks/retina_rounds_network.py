@@ -22,23 +22,25 @@ class WordNetwork(ReporterNetwork):
         dropout: share of features left out while training.
     """
 
-    powers: Tensor
-
     def __init__(
         self, n_tracks: int = 1, length: int = 5, width: int = 96, hidden: int = 64, dropout: float = 0.2
     ) -> None:
         super().__init__()
         self.length = length
-        self.register_buffer("powers", 4 ** torch.arange(length), persistent=False)
         self.table = nn.Parameter(torch.randn(4**length + 1, width) / width**0.5)
         self.norm = nn.Sequential(nn.BatchNorm1d(width), nn.GELU(), nn.Dropout(dropout))
         self.head = Head(width, hidden, n_tracks, dropout)
 
     def pooled(self, x: Tensor) -> Tensor:
         """(n, 4, length) -> (n, width)."""
-        codes = torch.where(x.sum(1) > 0, x.argmax(1), 4)  # (n, length), 4 is N
-        words = codes.unfold(1, self.length, 1)  # (n, places, word)
-        known = (words < 4).all(2)
-        places = torch.where(known, (words * self.powers).sum(2), len(self.table) - 1)
-        sums = nn.functional.embedding_bag(places, self.table, mode="sum", padding_idx=len(self.table) - 1)
-        return self.norm(sums / places.shape[1] ** 0.5)  # type: ignore[no-any-return]
+        places = x.shape[2] - self.length + 1
+        letters, known = x[:, 1] + 2 * x[:, 2] + 3 * x[:, 3], x.sum(1)  # (n, length)
+        words = x.new_zeros(len(x), places)
+        unknown = words.clone()
+        for offset in range(self.length):
+            words = words + 4**offset * letters[:, offset : offset + places]
+            unknown += 1 - known[:, offset : offset + places]
+        nothing = len(self.table) - 1
+        numbers = words.masked_fill(unknown > 0, nothing).long()
+        sums = nn.functional.embedding_bag(numbers, self.table, mode="sum", padding_idx=nothing)
+        return self.norm(sums / places**0.5)  # type: ignore[no-any-return]

@@ -99,7 +99,7 @@ class RefineTask:
 def correlation(network: nn.Module, rows: Elements, context: tuple[str, str]) -> float:
     """Mean over the measured columns of Pearson's r between answers and measurements."""
     answers = answers_of(network, rows.codes, context)[0]
-    found = [pearson(answers[:, index], rows.labels[:, index]) for index in range(answers.shape[1])]
+    found = [pearson(answers[:, index], rows.labels[:, index]) for index in range(rows.labels.shape[1])]
     return float(np.nanmean(found)) if np.isfinite(found).any() else 0.0
 
 
