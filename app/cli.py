@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import atlas_cli, background_cli, regions_cli, variants_cli
+from app import atlas_cli, background_cli, refine_cli, regions_cli, variants_cli
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -250,6 +250,8 @@ def _long_commands(command: Callable[[str, object, str], argparse.ArgumentParser
     regions_cli.add_parser(command("regions", regions_cli.regions, words))
     words = "Score the variants of a file: cislens variants --model M --genome G IN --out OUT.(tsv|vcf.gz|parquet)."
     variants_cli.add_parser(command("variants", variants_cli.variants, words))
+    words = "Teach a model what was measured: cislens refine --model M NEW.tsv --old OLD.tsv --out OUT.json."
+    refine_cli.add_parser(command("refine", refine_cli.refine, words))
 
 
 def _parser() -> argparse.ArgumentParser:

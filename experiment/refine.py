@@ -29,6 +29,11 @@ _CODE = ("experiment/refine*.py", "models/loop.py", "models/reporter_*.py", "mod
 # What is tried for each strategy; the best on early-stopping rows, of the new and of every old table alike, is taken.
 CANDIDATES: dict[str, tuple[Strategy, ...]] = {
     "replay": tuple(Strategy("replay", replay=share, pick="balanced") for share in (0.25, 0.5, 1.0)),
+    "replay + distill": tuple(
+        Strategy("replay + distill", replay=share, pick="balanced", distill=aim)
+        for share in (0.25, 0.5)
+        for aim in (0.3, 0.6)
+    ),
     "ewc": tuple(Strategy("ewc", ewc=strength) for strength in (3.0, 30.0, 300.0)),
     "l2": tuple(Strategy("l2", l2=strength) for strength in (1.0, 10.0, 100.0)),
     "distill": tuple(Strategy("distill", distill=share) for share in (0.3, 0.6)),
@@ -39,6 +44,7 @@ CANDIDATES: dict[str, tuple[Strategy, ...]] = {
 }
 SAID = {
     "replay": "Old rows are shown again among the new ones.",
+    "replay + distill": "Old rows are shown again, and what the parent says counts beside what was measured.",
     "ewc": "Each weight is pulled back to where it was, by how much the old answers hang on it (elastic weight consolidation).",
     "l2": "Every weight is pulled back to where it was, all alike.",
     "distill": "The aim is a mixture of what was measured and what the parent says.",
@@ -47,6 +53,20 @@ SAID = {
     "new head": "A new track for a new assay, read off what the network sees; the old tracks stay exactly as they are.",
     "naive": "Nothing holds the old: the control that always runs.",
 }
+
+
+def usual(old: bool) -> tuple[str, str]:
+    """The strategy to begin with, and why: with old rows at hand or without."""
+    if old:
+        return (
+            "replay + distill",
+            "In the replayed retina campaign it kept most of what was known for a quarter of the cost of training anew.",
+        )
+    return (
+        "distill",
+        "It needs no old rows. In the replayed retina campaign it forgot far less than naive fine-tuning and low-rank adapters; "
+        "without old held-out rows the gate cannot say so here.",
+    )
 
 
 @dataclass(frozen=True)
@@ -208,7 +228,7 @@ def prepare(plan: Plan) -> Path:
     if reason := why_not(model.spec, model.members[0]):
         raise UserError(reason)
     _check_track(plan, model.spec)
-    if plan.strategy in ("replay", "ewc") and not plan.old:
+    if CANDIDATES[plan.strategy][0].needs_old_rows and not plan.old:
         raise UserError(
             f"'{plan.strategy}' needs rows that {model.spec.name} learned from; give an older table, or choose adapters, "
             "head, l2 or distill."
@@ -273,6 +293,7 @@ def in_words(strategy: Strategy) -> str:
     """A strategy with its strength, for people."""
     parts = {
         "replay": f"{strategy.replay:g} old rows per new row, {strategy.pick}",
+        "replay + distill": f"{strategy.replay:g} old rows per new row, {strategy.distill:g} of the aim from the parent",
         "ewc": f"strength {strategy.ewc:g}",
         "l2": f"strength {strategy.l2:g}",
         "distill": f"{strategy.distill:g} of the aim from the parent",

@@ -120,7 +120,7 @@ def read_record(where: Path) -> Refinement | None:
 
 def fitted(found: Bench, strategy: Strategy, member: int, say: loop.Say) -> tuple[nn.Module, dict[str, Any]]:
     """One refined network and what is known of its fit, from its file or trained now."""
-    name = f"{strategy.name.replace(' ', '-')}-{_key(strategy)}-{member}"
+    name = f"{_plain(strategy.name)}-{_key(strategy)}-{member}"
     path = found.where / "fits" / f"{name}.safetensors"
     parent: nn.Module = found.parent.members[member]
     if not path.is_file():
@@ -229,6 +229,10 @@ def _network(found: Bench, strategy: Strategy) -> nn.Module:
     else:
         options["n_tracks"] = len(found.parent.spec.tracks)
     return registry.build(name, options)
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
 
 
 def _key(strategy: Strategy) -> str:

@@ -60,6 +60,8 @@ WITHOUT_STREAMLIT = {
         "variant_vcf",
         "variants_run",
         "variants_cli",
+        "compute_refine",
+        "refine_cli",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it

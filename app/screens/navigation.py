@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 def pages() -> list[StreamlitPage]:
     """The pages in the order of the menu, home first."""
-    return [home(), variants_page(), what_if_page(), models_page(), sequence_set_page(), jobs_page()]
+    return [home(), variants_page(), what_if_page(), refine_page(), models_page(), sequence_set_page(), jobs_page()]
 
 
 def home() -> StreamlitPage:
@@ -24,6 +24,11 @@ def variants_page() -> StreamlitPage:
 def what_if_page() -> StreamlitPage:
     """The screen that changes the sequence looked at."""
     return st.Page(_what_if, title="What if", url_path="what-if", icon=":material/science:")
+
+
+def refine_page() -> StreamlitPage:
+    """The screen on which a model learns from measurements."""
+    return st.Page(_refine, title="Refine", url_path="refine", icon=":material/model_training:")
 
 
 def models_page() -> StreamlitPage:
@@ -60,6 +65,12 @@ def _what_if() -> None:
     from app.screens import what_if
 
     what_if.show()
+
+
+def _refine() -> None:
+    from app.screens import refine
+
+    refine.show()
 
 
 def _models() -> None:
