@@ -12,7 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import acquire_cli, atlas_cli, background_cli, design_cli, measure_cli, regions_cli, store_cli, variants_cli
+from app import (
+    acquire_cli,
+    atlas_cli,
+    background_cli,
+    design_cli,
+    measure_cli,
+    refine_cli,
+    regions_cli,
+    store_cli,
+    variants_cli,
+)
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -268,6 +278,8 @@ def _long_commands(command: Callable[[str, object, str], argparse.ArgumentParser
         "Choose what to measure next: cislens acquire --model M --genome G CANDIDATES --n N --strategy S --out OUT.tsv."
     )
     acquire_cli.add_parser(command("acquire", acquire_cli.acquire, words))
+    words = "Teach a model what was measured: cislens refine --model M NEW.tsv --old OLD.tsv --out OUT.json."
+    refine_cli.add_parser(command("refine", refine_cli.refine, words))
 
 
 def _parser() -> argparse.ArgumentParser:

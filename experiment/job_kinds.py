@@ -59,9 +59,16 @@ def kind_of(name: str) -> Kind:
     Raises:
         UserError: when this version of Cislens has none.
     """
-    from experiment import long_atlas, long_letters, long_mutagenesis, long_surrogate, long_variants
+    from experiment import long_atlas, long_letters, long_mutagenesis, long_refine, long_surrogate, long_variants
 
-    own = (long_mutagenesis.KIND, long_letters.KIND, long_surrogate.KIND, long_atlas.KIND, long_variants.KIND)
+    own = (
+        long_mutagenesis.KIND,
+        long_letters.KIND,
+        long_surrogate.KIND,
+        long_atlas.KIND,
+        long_variants.KIND,
+        long_refine.KIND,
+    )
     known = {kind.name: kind for kind in own} | _table
     if name not in known:
         raise UserError(f"This version of Cislens has no jobs of the kind '{name[:40]}'; remove the job.")

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 Say = Callable[[str], None]
+AfterStep = Callable[[nn.Module, float], None]
 _TOLD = ("epoch", "best", "history", "seconds")
 
 
@@ -129,6 +130,7 @@ def fit(
     member: int,
     checkpoint: Path | None = None,
     say: Say = say_at_once,
+    after_step: AfterStep | None = None,
 ) -> nn.Module:
     """Fits one network and gives it back, in evaluation mode, with the weights of its best pass.
 
@@ -139,6 +141,7 @@ def fit(
         member: which one of the ensemble, from 0; it decides the seed.
         checkpoint: file that holds the state after each pass; a run that was stopped goes on from it.
         say: is told the progress.
+        after_step: changes the weights after each step; given the network and the step size (a pull to where they were).
     """
     torch.manual_seed(schedule.seed + member)
     module = build()
@@ -148,7 +151,7 @@ def fit(
         _resume(state, checkpoint, task.fingerprint)
     for epoch in range(state.epoch, schedule.epochs):
         started = time.process_time()
-        loss = _run_epoch(state, task, schedule, member, epoch)
+        loss = _run_epoch(state, task, schedule, member, epoch, after_step)
         score = task.score(state.judged)
         state.epoch, state.history = epoch + 1, [*state.history, score]
         if not state.kept or score > state.best:
@@ -162,7 +165,9 @@ def fit(
     return state.judged.eval()
 
 
-def _run_epoch(state: Fit, task: Task, schedule: Schedule, member: int, epoch: int) -> float:
+def _run_epoch(
+    state: Fit, task: Task, schedule: Schedule, member: int, epoch: int, after_step: AfterStep | None
+) -> float:
     """One pass; gives the mean loss.
 
     Raises:
@@ -179,6 +184,8 @@ def _run_epoch(state: Fit, task: Task, schedule: Schedule, member: int, epoch: i
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
+        if after_step is not None:
+            after_step(state.module, state.optimizer.param_groups[0]["lr"])
         _average(state, schedule.averaging)
         losses.append(float(loss.detach()))
     if not np.isfinite(losses).all():

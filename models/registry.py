@@ -168,6 +168,15 @@ def load_folder(folder: Path) -> Model:
     return model
 
 
+def build(architecture: str, options: dict[str, Any]) -> nn.Module:
+    """A network of one of our architectures, its weights not yet filled in.
+
+    Raises:
+        UserError: when there is no such architecture, or the options do not fit it.
+    """
+    return _network(Path(architecture), {"architecture": architecture, "options": options})
+
+
 def companion(model_id: str, name: str) -> Path | None:
     """A file that belongs to a model but is no part of its id (percentiles, shift reference, intervals), or None.
 

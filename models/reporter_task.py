@@ -161,6 +161,9 @@ def kept_columns(module: nn.Module, n_columns: int) -> nn.Module:
 
 def _column_weights(train: Elements) -> Float:
     """float32 (columns,): a column with few labels counts more per label, by the square root of its scarcity; divided
-    by the column's variance, so that no unit counts more than another."""
+    by the column's variance, so that no unit counts more than another. A column that nobody measured counts nothing."""
     counts = (~np.isnan(train.labels)).sum(axis=0)
-    return np.asarray(np.sqrt(counts.max() / counts) / np.nanvar(train.labels, axis=0), dtype=np.float32)
+    measured = counts > 0
+    shares = np.zeros(len(counts))
+    shares[measured] = np.sqrt(counts.max() / counts[measured]) / np.nanvar(train.labels[:, measured], axis=0)
+    return shares.astype(np.float32)

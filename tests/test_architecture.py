@@ -70,6 +70,8 @@ WITHOUT_STREAMLIT = {
         "design_question",
         "compute_acquire",
         "acquire_cli",
+        "compute_refine",
+        "refine_cli",
     )
 }
 ONE_DOOR = {  # library -> what alone may import it

@@ -29,6 +29,18 @@ def pages() -> list[StreamlitPage]:
         sequence_set_page(),
         jobs_page(),
     ]
+    return [
+        home(),
+        variants_page(),
+        what_if_page(),
+        design_page(),
+        measure_page(),
+        refine_page(),
+        projects_page(),
+        models_page(),
+        sequence_set_page(),
+        jobs_page(),
+    ]
 
 
 def home() -> StreamlitPage:
@@ -59,6 +71,11 @@ def design_page() -> StreamlitPage:
 def measure_page() -> StreamlitPage:
     """The screen that takes measurements back."""
     return st.Page(_measure, title="Measure", url_path="measure", icon=":material/biotech:")
+
+
+def refine_page() -> StreamlitPage:
+    """The screen on which a model learns from measurements."""
+    return st.Page(_refine, title="Refine", url_path="refine", icon=":material/model_training:")
 
 
 def models_page() -> StreamlitPage:
@@ -113,6 +130,12 @@ def _measure() -> None:
     from app.screens import measure
 
     measure.show()
+
+
+def _refine() -> None:
+    from app.screens import refine
+
+    refine.show()
 
 
 def _models() -> None:

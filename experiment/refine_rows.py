@@ -1,0 +1,263 @@
+"""Measured tables for a refinement: which rows are learned from, which choose, which calibrate, and which judge.
+
+A table has the columns ``name``, ``sequence`` and ``value``; ``sd`` (of the value), ``split`` (train or valid) and ``place``
+(rows of one place, such as a locus and its mutants, are kept together) where it has them.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from genome.errors import UserError
+from genome.uploads import text_of
+from models.core import ModelSpec
+from models.reporter_data import Elements, clusters_of
+from models.shuffle import codes_of
+
+MAX_BYTES, MAX_UNPACKED, MAX_ROWS = 50 << 20, 300 << 20, 200_000
+VALID_SHARE, EARLY_SHARE, CALIBRATION_SHARE = 0.15, 0.08, 0.08  # of the clusters; the latter two of those that train
+SPLIT_SEED = 11
+FEWEST_TRAINING = 64
+_COLUMNS = ("name", "sequence", "value")
+_PARTS = ("train", "early", "calibration", "valid")
+_CLUSTER_WORD = 25  # bp that two rows of one cluster share
+
+
+class Reading(Protocol):
+    """One element in one replicate, as measurements have it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def bases(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def sd(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured element.
+
+    Attributes:
+        name: as the table has it; never to be shown as HTML.
+        bases: upper-case ACGTN.
+        value: in the unit of the track.
+        sd: standard deviation of the value, or None.
+        split: ``train``, ``valid`` or empty: decided here.
+        place: rows of the same place stay together; empty: those that share 25 bp do.
+    """
+
+    name: str
+    bases: str
+    value: float
+    sd: float | None = None
+    split: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A measured table cut up for a refinement.
+
+    Attributes:
+        name: of the file.
+        digest: SHA-256 of its bytes, 64 hex.
+        train: rows that are fitted.
+        early: rows that choose strengths and the best pass; no step sees them.
+        calibration: rows that set intervals; no step and no choice sees them.
+        valid: rows that judge; read by the gate alone.
+        dropped: how many rows were left out, by reason.
+    """
+
+    name: str
+    digest: str
+    train: Elements
+    early: Elements
+    calibration: Elements
+    valid: Elements
+    dropped: Mapping[str, int]
+
+    def seen_by(self, column: int, n_columns: int) -> Table:
+        """The same rows as measurements of one of several columns, the others not measured."""
+        parts = {name: _widened(getattr(self, name), column, n_columns) for name in _PARTS}
+        return Table(self.name, self.digest, **parts, dropped=self.dropped)
+
+
+def read_table(name: str, data: bytes, spec: ModelSpec, track: str) -> Table:
+    """A table of measured sequences, tab- or comma-separated, plain or gzip.
+
+    Args:
+        name: of the file.
+        data: its bytes.
+        spec: of the model that is refined; its window and the track's ``sd`` are used.
+        track: which track the values measure; any other name when they are of a new assay.
+
+    Raises:
+        UserError: when it is no such table, or too few rows are left.
+    """
+    if len(data) > MAX_BYTES:
+        raise UserError(f"{name} has {len(data) >> 20:,} MB; give at most {MAX_BYTES >> 20} MB.")
+    text = text_of(
+        name, data, most=MAX_UNPACKED, smaller="give a part of it", not_text="is not text; give a TSV or CSV table"
+    )
+    rows, dropped = _rows(name, text)
+    return cut_up(name, hashlib.sha256(data).hexdigest(), rows, dropped, spec, track)
+
+
+def of_readings(name: str, digest: str, readings: Iterable[Reading], spec: ModelSpec, track: str) -> Table:
+    """The same from measurements: replicates of an element become their mean, and the sd of it where there are several."""
+    by_name: dict[str, list[Reading]] = {}
+    for one in readings:
+        by_name.setdefault(one.name, []).append(one)
+    rows = []
+    for element, found in by_name.items():
+        values = np.array([one.value for one in found])
+        sd = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else found[0].sd
+        rows.append(Row(element, found[0].bases.upper(), float(values.mean()), sd))
+    return cut_up(name, digest, rows, Counter(), spec, track)
+
+
+def cut_up(name: str, digest: str, rows: list[Row], dropped: Mapping[str, int], spec: ModelSpec, track: str) -> Table:
+    """Decides who sees which row; clusters and places are never on two sides.
+
+    Raises:
+        UserError: when too few rows are left.
+    """
+    kept, reasons = _usable(rows, spec.input_length)
+    if len(kept) < FEWEST_TRAINING:
+        lost = "; ".join(f"{count:,} {reason}" for reason, count in (Counter(dropped) + reasons).items())
+        raise UserError(
+            f"{name} has {len(kept):,} usable rows and at least {FEWEST_TRAINING} are needed"
+            f"{f' (left out: {lost})' if lost else ''}; give more rows."
+        )
+    codes = np.stack([codes_of(_centred(row.bases, spec.input_length)) for row in kept])
+    clusters = _clusters(kept, codes)
+    labels = np.array([[row.value] for row in kept], dtype=np.float32)
+    unit = next((one.sd for one in spec.tracks if one.name == track), float(labels.std()) or 1.0)
+    elements = Elements(codes, labels, weights_of([row.sd for row in kept], unit), clusters)
+    sides = _sides(kept, clusters)
+    parts = {part: elements.chosen(sides == part) for part in _PARTS}
+    short = next(
+        (part for part, least in (("train", FEWEST_TRAINING), ("early", 3), ("valid", 20)) if parts[part].n < least),
+        None,
+    )
+    if short is not None:
+        raise UserError(
+            f"{name} leaves {parts[short].n:,} rows to {_SAID[short]}, too few; give more rows, or rows of more places."
+        )
+    return Table(name, digest, **parts, dropped=dict(Counter(dropped) + reasons))
+
+
+_SAID = {"train": "learn from", "early": "choose the best pass with", "valid": "judge with"}
+
+
+def weights_of(sds: list[float | None], unit: float) -> npt.NDArray[np.float32]:
+    """float32 (n,): 1 / (1 + (sd / unit)²): a row that scatters as much as the track itself counts half; 1 without an sd.
+
+    Args:
+        sds: standard deviation of each value; rough, so each is drawn halfway (in variance) to the mean of the table.
+        unit: standard deviation of the track.
+    """
+    known = np.array([np.nan if sd is None else sd for sd in sds], dtype=np.float64)
+    if np.isnan(known).all():
+        return np.ones(len(sds), np.float32)
+    variances = known**2
+    drawn = np.where(np.isnan(known), np.nanmean(variances), (variances + np.nanmean(variances)) / 2)
+    return np.asarray(1 / (1 + drawn / unit**2), dtype=np.float32)
+
+
+def _rows(name: str, text: str) -> tuple[list[Row], Counter[str]]:
+    lines = text.splitlines()
+    head = lines[0] if lines else ""
+    table = csv.DictReader(lines, delimiter="\t" if "\t" in head else ",")
+    columns = {str(column).strip().lower(): column for column in table.fieldnames or ()}
+    missing = [column for column in _COLUMNS if column not in columns]
+    if missing:
+        raise UserError(
+            f"{name} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; a table for a refinement has the "
+            "columns name, sequence and value (and, where known, sd, split and place)."
+        )
+    rows: list[Row] = []
+    dropped = Counter[str]()
+    for line in table:
+        if len(rows) >= MAX_ROWS:
+            raise UserError(f"{name} has more than {MAX_ROWS:,} rows; give a part of it.")
+        cells = {key: str(line.get(column) or "").strip() for key, column in columns.items()}
+        value, sd = _number(cells["value"]), _number(cells.get("sd", ""))
+        if value is None:
+            dropped["without a value"] += 1
+            continue
+        split = {"valid": "valid", "validation": "valid", "test": "valid", "train": "train"}.get(
+            cells.get("split", "").lower(), ""
+        )
+        rows.append(Row(cells["name"], cells["sequence"].upper(), value, sd, split, cells.get("place", "")))
+    return rows, dropped
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def _usable(rows: list[Row], window: int) -> tuple[list[Row], Counter[str]]:
+    kept, reasons = [], Counter[str]()
+    for row in rows:
+        if not row.bases or set(row.bases) - set("ACGTN"):
+            reasons["whose sequence is not made of A, C, G, T and N"] += 1
+        elif len(row.bases) > window:
+            reasons[f"longer than the model's window of {window} bp"] += 1
+        elif row.bases.count("N") + window - len(row.bases) > window // 2:
+            reasons["of which more than half the window is unknown"] += 1
+        else:
+            kept.append(row)
+    return kept, reasons
+
+
+def _centred(bases: str, window: int) -> str:
+    before = (window - len(bases)) // 2
+    return "N" * before + bases + "N" * (window - len(bases) - before)
+
+
+def _clusters(rows: list[Row], codes: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+    """int64 (n,): by place where every row says one, else by shared words of 25 bp."""
+    if all(row.place for row in rows):
+        _, numbers = np.unique([row.place for row in rows], return_inverse=True)
+        return numbers.astype(np.int64)
+    return clusters_of(codes, length=_CLUSTER_WORD)
+
+
+def _sides(rows: list[Row], clusters: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
+    """(n,) of ``train``, ``early``, ``calibration`` and ``valid``; a cluster with one stated valid row is valid as a whole."""
+    stated = np.array([row.split for row in rows])
+    names = np.random.default_rng(SPLIT_SEED).permutation(np.unique(clusters))
+    if (stated == "valid").any():
+        judged = np.unique(clusters[stated == "valid"])
+    else:
+        judged = names[: math.ceil(VALID_SHARE * len(names))]
+    free = names[~np.isin(names, judged)]
+    n_early, n_calibration = math.ceil(EARLY_SHARE * len(free)), math.ceil(CALIBRATION_SHARE * len(free))
+    sides = np.full(len(rows), "train", dtype="<U11")
+    sides[np.isin(clusters, free[:n_early])] = "early"
+    sides[np.isin(clusters, free[n_early : n_early + n_calibration])] = "calibration"
+    sides[np.isin(clusters, judged)] = "valid"
+    return sides
+
+
+def _widened(rows: Elements, column: int, n_columns: int) -> Elements:
+    labels = np.full((rows.n, n_columns), np.nan, dtype=np.float32)
+    labels[:, column] = rows.labels[:, 0]
+    return replace(rows, labels=labels)

@@ -1,0 +1,217 @@
+"""A refinement from plan to new model: the parent stays, a kill loses nothing, and the record says what happened."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from experiment import long_refine, refine, refine_child, refine_steps
+from experiment.job_kinds import kind_of
+from experiment.refine import Plan, Refinement
+from experiment.refine_rows import Row, of_readings, read_table, weights_of
+from genome.errors import UserError
+from models import intervals, registry
+from tests.experiment.refine_toys import WINDOW, rows, table, write_toy
+
+TAB = "\t"
+ANCHOR = ("a GATA site", "AC" * 8 + "GATA" + "TG" * 10)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A toy model, and a home that the tests of this module share."""
+    found = tmp_path_factory.mktemp("refining")
+    write_toy(found / "models")
+    (found / "home").mkdir()
+    return found
+
+
+@pytest.fixture
+def plan(place, monkeypatch) -> Plan:
+    """The toy is told that CCGG lowers activity; what it knew is given too."""
+    monkeypatch.setenv("CISLENS_MODELS", str(place / "models"))
+    monkeypatch.setenv("CISLENS_HOME", str(place / "home"))
+    torch.set_num_threads(1)
+    new = refine.keep_table("new.tsv", table(420, word="CCGG", gain=-2.0, seed=11))
+    old = refine.keep_table("old.tsv", table(420, seed=12))
+    parent = registry.spec("toy-reporter").model_id
+    return Plan(parent, "activity", "replay", new, (old,), (ANCHOR,), epochs=2, learning_rate=5e-3)
+
+
+def finished(plan: Plan) -> tuple[Path, Refinement]:
+    """Everything, step by step, in this process; what is there already is not done again."""
+    where = refine.prepare(plan)
+    found = refine_steps.bench(where)
+    for index in range(len(refine_steps.steps(plan, 2))):
+        refine_steps.run_step(found, index, lambda _: None)
+    made = refine_steps.read_record(where)
+    assert made is not None
+    return where, made
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+
+
+def test_a_refined_model_is_new_and_the_parent_is_what_it_was_byte_for_byte(plan, place):
+    before = digests(place / "models" / "toy-reporter")
+    where, made = finished(plan)
+    assert digests(place / "models" / "toy-reporter") == before
+    child = registry.read_folder(where / "model")
+    assert child.model_id == made.child != made.parent == plan.parent
+    assert child.name == "toy-reporter"
+    assert child.n_members == 2
+    assert "Refined from" in child.origin
+    assert made.child not in child.card or "## Held-out scores" in child.card
+    for section in ("## Data", "## Held-out scores", "## Strength", "## Limits"):
+        assert section in child.card
+
+
+def test_the_record_says_what_was_gained_what_was_forgotten_and_what_naive_would_have_done(plan):
+    _, made = finished(plan)
+    new, old = made.verdict.changes
+    assert (new.name, new.new, old.name, old.new) == ("new.tsv", True, "old.tsv", False)
+    assert new.low > 0
+    assert old.naive != old.before  # the control was trained, and judged on the same rows
+    assert new.naive != new.after
+    assert [one["replay"] for one in made.metrics["searched"]] == [0.25, 0.5, 1.0]
+    best = max(made.metrics["searched"], key=lambda one: one["early"])
+    assert made.metrics["chosen"]["replay"] == best["replay"]
+    assert made.metrics["anchors"][0]["name"] == ANCHOR[0]
+    assert made.data == (plan.new[1], plan.old[0][1])
+    assert Refinement.from_json(made.to_json()) == made
+    assert {"parent", "child", "strategy", "code_version", "seed", "accepted", "data"} <= made.to_json().keys()
+
+
+def test_a_step_that_is_killed_goes_on_to_the_same_weights(plan, monkeypatch):
+    """The child is killed after its first pass; started again it ends at the weights of a run that nobody stopped."""
+    whole, _ = finished(plan)
+    again = replace(plan, bound=0.021)  # another folder, the same fits
+    where = refine.prepare(again)
+    children: list[subprocess.Popen] = []
+
+    class Watched(subprocess.Popen):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            children.append(self)
+
+    def kill(done: float) -> None:
+        if done > 0 and len(children) == 1:
+            os.kill(children[0].pid, signal.SIGKILL)
+
+    monkeypatch.setattr(subprocess, "Popen", Watched)
+    refine_child.run_apart(where, 0, kill)
+    assert [child.returncode for child in children] == [-signal.SIGKILL, 0]
+    name = next(path.name for path in sorted((where / "fits").glob("*.safetensors")))
+    one, other = load_file(whole / "fits" / name), load_file(where / "fits" / name)
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    assert not list((where / "fits").glob("*.part"))
+
+
+def test_a_child_that_is_refused_says_why(plan):
+    where = refine.prepare(plan)
+    (refine.home() / "refinements" / "tables" / plan.new[1]).rename(where / "away")
+    try:
+        with pytest.raises(UserError, match="not kept here any more"):
+            refine_child.run_apart(where, 0)
+    finally:
+        (where / "away").rename(refine.home() / "refinements" / "tables" / plan.new[1])
+
+
+def test_as_a_job_it_has_a_slice_for_each_step_and_its_result_is_the_record(plan):
+    _, made = finished(plan)
+    parameters, kind = long_refine.parameters_of(plan), kind_of("refinement")
+    assert kind.slices(parameters, "") == len(refine_steps.steps(plan, 2)) == 7
+    assert long_refine.read(kind.finish(parameters, "", [{"done": np.array(1)}] * 7)) == made
+
+
+def test_a_new_head_adds_a_track_and_leaves_the_others(plan):
+    where, made = finished(replace(plan, strategy="new head", track="second assay", old=(), epochs=3))
+    child, parent = registry.load_folder(where / "model"), registry.load(plan.parent)
+    assert [track.name for track in child.spec.tracks] == ["activity", "second assay"]
+    x = torch.rand(3, 4, WINDOW)
+    torch.testing.assert_close(child(x)[:, :1], parent(x), atol=1e-5, rtol=0)
+    assert any("answer as before" in words for words in made.verdict.words)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"strategy": "ewc", "old": ()}, "needs rows"),
+        ({"track": "another"}, "no track"),
+        ({"anchors": (("short", "ACGT"),)}, "40 bp"),
+        ({"strategy": "new head"}, "has a track"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_trained(plan, change, sentence):
+    with pytest.raises(UserError, match=sentence):
+        refine.prepare(replace(plan, **change))
+
+
+def test_a_model_of_another_kind_is_refused(plan):
+    other = registry.spec("tf-binding")
+    with pytest.raises(UserError, match="cannot be refined here"):
+        refine.prepare(replace(plan, parent=other.model_id, track=other.tracks[0].name))
+
+
+def test_a_table_is_cut_up_without_a_place_on_two_sides(plan):
+    spec = registry.spec("toy-reporter")
+    text = table(420, seed=3).decode().splitlines()
+    lines = [text[0], *(f"{line.rpartition(TAB)[0]}{TAB}p{i // 4}" for i, line in enumerate(text[1:]))]
+    found = read_table("t.tsv", "\n".join(lines).encode(), spec, "activity")
+    parts = [set(getattr(found, part).clusters.tolist()) for part in ("train", "early", "calibration", "valid")]
+    assert sum(map(len, parts)) == len(set.union(*parts)) == 105
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"name\tsequence\n", "lacks the column value"),
+        (b"name,sequence,value\na,ACGT,1\n", "usable rows"),
+        (b"\x1f\x8b broken", "damaged"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(plan, data, sentence):
+    with pytest.raises(UserError, match=sentence):
+        read_table("t.tsv", data, registry.spec("toy-reporter"), "activity")
+
+
+def test_rows_that_cannot_be_used_are_counted_by_reason(plan):
+    lines = table(420, seed=3).decode().splitlines()
+    more = [f"long\t{'A' * 41}\t1\tx", "odd\tAC-GT\t1\tx", f"none\t{'A' * 40}\tNA\tx", "short\tACGT\t1\tx"]
+    found = read_table("t.tsv", "\n".join(lines + more).encode(), registry.spec("toy-reporter"), "activity")
+    assert sum(found.dropped.values()) == 4
+    assert found.dropped["without a value"] == 1
+
+
+def test_a_noisy_row_counts_less_and_a_table_without_sd_counts_alike():
+    assert weights_of([None, None], 1.0).tolist() == [1.0, 1.0]
+    sure, noisy = weights_of([0.1, 2.0], 1.0)
+    assert 0 < noisy < sure <= 1
+
+
+def test_replicates_of_an_element_become_their_mean(plan):
+    bases, values = rows(200, seed=5)
+    readings = [Row(f"e{i}", b, float(v) + d) for d in (-0.5, 0.5) for i, (b, v) in enumerate(zip(bases, values, strict=True))]  # fmt: skip
+    found = of_readings("m", "0" * 64, readings, registry.spec("toy-reporter"), "activity")
+    sizes = [getattr(found, part).n for part in ("train", "early", "calibration", "valid")]
+    assert sum(sizes) == 200
+    assert set(np.round(found.train.labels[:, 0], 4)) <= set(np.round(values, 4))
+    assert float(found.train.weights.max()) < 1
+
+
+def test_intervals_of_a_refined_model_are_its_own(plan):
+    where, made = finished(plan)
+    path = where / "model" / intervals.FILE
+    assert path.is_file() == made.metrics["intervals"]
+    if path.is_file():
+        assert intervals.read(path, made.child).model_id == made.child
