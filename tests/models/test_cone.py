@@ -79,10 +79,21 @@ def test_windows_along_a_stretch_share_all_that_is_not_padded_on_both_strands():
     assert ways_for(model).shared
 
 
-def test_a_padded_convolution_is_not_shared():
-    model = model_of(network(DilatedResidual))
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize("place", [36, 40, 59])
+def test_padded_convolutions_are_shared_and_the_ends_of_each_window_are_its_own(place, strand):
+    """The change is close to the ends of some windows, so that it reaches what padding reaches."""
+    model = model_of(network(DilatedResidual), strand_rule="average")
     assert ways_for(model).carried
-    assert not ways_for(model).shared
+    assert ways_for(model).shared
+    function = partial(scalars, model, (0, strand))
+    cone = Cone(function, one_hot(random_codes(1, LENGTH)))
+    names = [cone.program.steps[at - 1].name for at in cone.shared]
+    assert names.count("conv1d") >= 3
+    for changes in (1, 3):
+        found, wanted = beside(cone, function, LENGTH, (0, 3, 17, 36), place, changes)
+        assert (found - wanted).abs().max() < 1e-5
+        assert (found[:, :, 1:] - found[:, :, :1]).abs().max() > 1e-3
 
 
 def test_what_cannot_be_written_down_is_asked_in_full_and_said():
