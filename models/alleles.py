@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from models.cone import Cone
 from models.core import Model, ModelSpec
-from models.difference_trace import Untraceable
+from models.difference_trace import Program, Untraceable, trace
 from models.threads import in_halves, worth_one
 from models.words import Words
 
@@ -167,13 +167,15 @@ def ways_for(model: Model) -> Ways:
 
 
 def _found(model: Model) -> Ways:
-    if words := _words(model):
-        length = words[0].length
-        how = f"Looked up in a table: this network adds up a number for each word of {length} letters."
-        return Ways((), words, True, True, float(length * model.spec.input_length), how)
-    x = one_hot(_examples(model))
+    codes = _examples(model)
+    x = one_hot(codes)
     try:
-        cones = tuple(Cone(partial(scalars, model, component), x[:1]) for component in model.components)
+        programs = [trace(partial(scalars, model, component), x[:1]) for component in model.components]
+        if words := _words(model, programs, codes):
+            length = words[0].length
+            how = f"Looked up in a table: this network adds up a number for each word of {length} letters."
+            return Ways((), words, True, True, float(length * codes.shape[1]), how)
+        cones = tuple(Cone(program, x[:1]) for program in programs)
     except Untraceable as reason:
         return Ways(how=f"Full passes, because {reason}.")
     except Exception as error:  # noqa: BLE001  a stranger's network; the reason is shown and the answer is still exact
@@ -195,22 +197,21 @@ def _found(model: Model) -> Ways:
     return Ways(cones, (), True, common >= SHARED, float(work[0]), how)
 
 
-def _words(model: Model) -> tuple[Words, ...]:
+def _words(model: Model, programs: Sequence[Program], codes: Tensor) -> tuple[Words, ...]:
     """The model as tables of words, if it is a sum over short ones and they say what full passes say."""
-    codes = _examples(model)
-    codes[0, ::7] = 4
-    x, sd = one_hot(codes), torch.tensor([track.sd for track in model.spec.tracks], device=codes.device)
+    sd = torch.tensor([track.sd for track in model.spec.tracks], device=codes.device)
+    with_unknown = codes.clone()
+    with_unknown[0, ::7] = 4
     words = []
-    try:
-        for component in model.components:
-            found = Words(partial(scalars, model, component), x[:1])
-            with torch.no_grad():
-                wanted = scalars(model, component, x)
-            if bool(((found.whole(codes) - wanted).abs() > TOLERANCE * (sd + wanted.abs())).any()):
-                return ()
-            words.append(found)
-    except Exception:  # noqa: BLE001  most networks are none; then their steps are followed, which says what is wrong
-        return ()
+    for component, program in zip(model.components, programs, strict=True):
+        try:
+            words.append(Words(program, one_hot(codes[:1])))
+        except Exception:  # noqa: BLE001  most networks are none; then their steps are followed, which says what is wrong
+            return ()
+        with torch.no_grad():
+            wanted = scalars(model, component, one_hot(with_unknown))
+        if bool(((words[-1].whole(with_unknown) - wanted).abs() > TOLERANCE * (sd + wanted.abs())).any()):
+            return ()
     return tuple(words)
 
 

@@ -8,8 +8,6 @@ window here is another one, all changed at the same place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -17,22 +15,22 @@ from models.cone_edges import Edges
 from models.cone_shared import shared_steps
 from models.cone_walk import Stretch, Walk
 from models.difference_fold import folded
-from models.difference_trace import trace
+from models.difference_trace import Program
 
 
 class Cone:
     """A function of windows that can be asked for a window and its changes at once.
 
     Args:
-        function: (n, 4, window) -> (n, numbers).
+        program: its steps, (n, 4, window) -> (n, numbers).
         window: (1, 4, window), an example.
 
     Raises:
-        Untraceable: when the function's steps cannot be written down.
+        Untraceable: when a layer behaves as in training.
     """
 
-    def __init__(self, function: Callable[[Tensor], Tensor], window: Tensor) -> None:
-        self.program = folded(trace(function, window), window)
+    def __init__(self, program: Program, window: Tensor) -> None:
+        self.program = folded(program, window)
         self.window = window.shape[2]
         with torch.no_grad():
             shared = shared_steps(self.program, self.program.run(window))

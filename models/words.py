@@ -6,7 +6,7 @@ places reads a few neighbouring letters, and all that comes after it is linear.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.cone_shared import CONVOLUTION, OF_TWO, PLACE_BY_PLACE, bound, one, paddings, reach
 from models.cone_walk import tensors_in
-from models.difference_trace import Program, Ref, Step, Untraceable, trace, with_constants
+from models.difference_trace import Program, Ref, Step, Untraceable, picked, with_constants
 
 LONGEST = 6  # letters of a word: 5 ** 6 words, N included
 _AT_ONCE = 2_048  # words
@@ -62,17 +62,16 @@ class Words:
     """A function of windows as a table of words.
 
     Args:
-        function: (n, 4, window) -> (n, numbers).
+        program: its steps, (n, 4, window) -> (n, numbers).
         window: (1, 4, window), an example.
 
     Raises:
-        Untraceable: when it is no sum over short words, or its steps cannot be written down.
+        Untraceable: when it is no sum over short words.
     """
 
-    def __init__(self, function: Callable[[Tensor], Tensor], window: Tensor) -> None:
-        program = trace(function, window)
+    def __init__(self, program: Program, window: Tensor) -> None:
         with torch.no_grad():
-            self.length = _word_length(program, program.run(window))
+            self.length = _word_length(program, window)
             exact = Program([with_constants(step, _doubled) for step in program.steps], program.answer)
             self.window, self.device = window.shape[2], window.device
             self.constant, self.table = self._tabulated(exact)
@@ -127,14 +126,16 @@ def _doubled(value: Any) -> Any:
     return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
 
 
-def _word_length(program: Program, results: list[Any]) -> int:
-    """Letters of the words that an answer is a sum over.
+def _word_length(program: Program, window: Tensor) -> int:
+    """Letters of the words that an answer is a sum over; most networks are refused at one of their first steps.
 
     Raises:
         Untraceable: when it is none.
     """
     kinds: dict[int, _Places | _Summed] = {0: _Places(0, 1)}
+    results: list[Any] = [window]
     for at, step in enumerate(program.steps, start=1):
+        results.append(step.call(lambda ref: picked(results, ref), 1))
         kind = _kind(step, kinds, results, results[at])
         if kind is None:
             raise Untraceable("it is no sum over words")

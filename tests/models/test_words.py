@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models import registry
 from models.alleles import one_hot, scalars, ways_for
-from models.difference_trace import Untraceable
+from models.difference_trace import Untraceable, trace
 from models.kmer import KmerModel
 from models.words import Words
 from tests.networks import LENGTH, NETWORKS, model_of, network
@@ -50,8 +50,8 @@ def codes(*shape: int) -> Tensor:
 @pytest.mark.parametrize("strand", ["+", "-"])
 def test_a_sum_over_words_is_what_full_passes_say_of_every_window_and_change(kind, strand):
     model = model_of(made(kind), strand_rule="average")
-    function = partial(scalars, model, (0, strand))
-    words = Words(function, one_hot(codes(1, LENGTH)))
+    function, window = partial(scalars, model, (0, strand)), one_hot(codes(1, LENGTH))
+    words = Words(trace(function, window), window)
     assert words.length == (6 if kind is KmerModel else 5)
     stretches, letters, offsets, place = codes(4, LENGTH + 20), codes(4, 3) % 4, (0, 7, 20), 30
     changed = stretches[:, None].repeat(1, 4, 1)
@@ -80,9 +80,10 @@ def test_a_sum_over_words_is_what_full_passes_say_of_every_window_and_change(kin
     ],
 )
 def test_every_other_network_is_refused(other):
-    model = model_of(other)
+    model, window = model_of(other), one_hot(codes(1, LENGTH))
+    program = trace(partial(scalars, model, (0, "+")), window)
     with pytest.raises(Untraceable, match="no sum over"):
-        Words(partial(scalars, model, (0, "+")), one_hot(codes(1, LENGTH)))
+        Words(program, window)
     assert not ways_for(model).words
 
 
