@@ -63,12 +63,12 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 3_000
     path = Path(os.environ["CISLENS_DATA"]) / "genomes/hg19_demo.fa.gz"
     genome = LocalGenome(path, name="hg19", build="GRCh37")
-    known = {row["name"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
+    known = {row["network"]: row for row in json.loads(RESULTS.read_text())} if RESULTS.is_file() else {}
     for name in sys.argv[2:] or NAMES:
         row = beside_tangermeme(name, genome, count, rounds=3 if count <= 300 else 1)
         print(json.dumps(row), flush=True)
-        known[row["name"]] = row
-    RESULTS.write_text(json.dumps(list(known.values()), indent=1) + "\n")
+        known[name] = {"network": name, "variants": count} | row
+        RESULTS.write_text(json.dumps([known[name] for name in NAMES if name in known], indent=1) + "\n")
 
 
 def beside_tangermeme(name: str, genome: Genome, count: int, *, rounds: int = ROUNDS) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,14 +19,16 @@ from torch import Tensor
 
 from models.cone import Cone
 from models.core import Model, ModelSpec
-from models.difference_trace import Untraceable
+from models.difference_trace import Program, Untraceable, trace
+from models.threads import in_halves, worth_one
+from models.words import Words
 
 TOLERANCE = 1e-5  # of a track's standard deviation plus the size of the scalar
 WORTH = 0.8  # share of a full pass's arithmetic below which a change is carried as the stretch that it reaches
-SHARED = 0.2  # share of a pass from which windows along a stretch are read together
+SHARED = 0.15  # share of a pass from which windows along a stretch are read together
 _LETTERS = 25_600  # of one group: what is worked on stays in the processor's cache
 _LARGEST = 256  # windows side by side
-_MULTIPLICATIONS = 3e9  # of one group: about a tenth of a second, for others wait meanwhile
+_MULTIPLICATIONS = 6e9  # of one group if nothing were shared: about a tenth of a second, for others wait meanwhile
 _TEXT_BYTES = 200
 
 
@@ -74,7 +77,9 @@ class Scalars:
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
         asked = zip(rows[0], rows[1].tolist(), strict=True)
-        return (torch.stack([_in_full(model, component, one_hot(codes)) for codes, component in asked]),)
+        return (
+            torch.stack([_spread(model, partial(_in_full, model, component), codes) for codes, component in asked]),
+        )
 
 
 @dataclass(frozen=True)
@@ -95,19 +100,36 @@ class Substituted:
     gradient: bool = False
 
     def __call__(self, model: Model, batch: int, *rows: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002
-        ways, found = ways_for(model), []
+        ways = ways_for(model)
         if not ways.carried:
             raise ValueError(f"{model.spec.model_id} carries no changes: {ways.how}")
         asked = zip(rows[0], rows[1], rows[2].tolist(), rows[3].tolist(), strict=True)
+        found = []
         for codes, letters, place, component in asked:
-            columns = one_hot(letters).transpose(1, 2)[..., None]  # (size, changes, 4, 1)
-            found.append(ways.cones[component].both(one_hot(codes), self.offsets, place, columns))
+            found.append(_spread(model, partial(self._both, ways, component, place), codes, letters))
         return (torch.stack(found),)
 
+    def _both(self, ways: Ways, component: int, place: int, codes: Tensor, letters: Tensor) -> Tensor:
+        """One group: (size, windows, 1 + changes, tracks)."""
+        if ways.words:
+            return ways.words[component].both(codes, self.offsets, place, letters)
+        columns = one_hot(letters).transpose(1, 2)[..., None]  # (size, changes, 4, 1)
+        return ways.cones[component].both(one_hot(codes), self.offsets, place, columns)
 
-def _in_full(model: Model, component: int, x: Tensor) -> Tensor:
-    """Full passes: (n, 4, window) -> (n, tracks)."""
+
+def _spread(model: Model, function: Callable[..., Tensor], *rows: Tensor) -> Tensor:
+    """A row-wise function of a group, on two threads where each can use but one."""
+    if worth_one(model, rows[0].device):
+        return in_halves(torch.no_grad()(function), *rows)
+    return function(*rows)
+
+
+def _in_full(model: Model, component: int, codes: Tensor) -> Tensor:
+    """Whole windows: uint8 (n, window) -> (n, tracks)."""
     ways = ways_for(model)
+    if ways.words:
+        return ways.words[component].whole(codes)
+    x = one_hot(codes)
     return ways.cones[component].whole(x) if ways.cones else scalars(model, model.components[component], x)
 
 
@@ -116,6 +138,7 @@ class Ways:
     """How a model's windows are answered.
 
     Attributes:
+        words: one per component where the model is a sum over short words.
         cones: one per component, or none when its steps cannot be written down: then the model itself is asked.
         carried: whether a change is carried as the stretch that it reaches.
         shared: whether windows along one stretch share much of their work.
@@ -124,6 +147,7 @@ class Ways:
     """
 
     cones: tuple[Cone, ...] = ()
+    words: tuple[Words, ...] = ()
     carried: bool = False
     shared: bool = False
     multiplications: float = _LETTERS * _LARGEST  # where they cannot be counted
@@ -143,9 +167,15 @@ def ways_for(model: Model) -> Ways:
 
 
 def _found(model: Model) -> Ways:
-    x = _examples(model)
+    codes = _examples(model)
+    x = one_hot(codes)
     try:
-        cones = tuple(Cone(partial(scalars, model, component), x[:1]) for component in model.components)
+        programs = [trace(partial(scalars, model, component), x[:1]) for component in model.components]
+        if words := _words(model, programs, codes):
+            length = words[0].length
+            how = f"Looked up in a table: this network adds up a number for each word of {length} letters."
+            return Ways((), words, True, True, float(length * codes.shape[1]), how)
+        cones = tuple(Cone(program, x[:1]) for program in programs)
     except Untraceable as reason:
         return Ways(how=f"Full passes, because {reason}.")
     except Exception as error:  # noqa: BLE001  a stranger's network; the reason is shown and the answer is still exact
@@ -158,13 +188,31 @@ def _found(model: Model) -> Ways:
     if wrong:
         return Ways(how=f"Full passes; carrying changes was dropped, because {wrong}.")
     share, common = float(work[1] / work[0]), float(work[2] / work[0])
-    if share > WORTH:
+    if share > WORTH and common < SHARED:
         how = "Full passes: a change reaches nearly everything in this network."
         return Ways(cones, multiplications=float(work[0]), how=how)
     how = f"REF in a full pass, ALT only where it reaches: {share:.0%} of a pass."
     if common >= SHARED:
         how += f" Windows around one change share {common:.0%} of their work."
-    return Ways(cones, True, common >= SHARED, float(work[0]), how)
+    return Ways(cones, (), True, common >= SHARED, float(work[0]), how)
+
+
+def _words(model: Model, programs: Sequence[Program], codes: Tensor) -> tuple[Words, ...]:
+    """The model as tables of words, if it is a sum over short ones and they say what full passes say."""
+    sd = torch.tensor([track.sd for track in model.spec.tracks], device=codes.device)
+    with_unknown = codes.clone()
+    with_unknown[0, ::7] = 4
+    words = []
+    for component, program in zip(model.components, programs, strict=True):
+        try:
+            words.append(Words(program, one_hot(codes[:1])))
+        except Exception:  # noqa: BLE001  most networks are none; then their steps are followed, which says what is wrong
+            return ()
+        with torch.no_grad():
+            wanted = scalars(model, component, one_hot(with_unknown))
+        if bool(((words[-1].whole(with_unknown) - wanted).abs() > TOLERANCE * (sd + wanted.abs())).any()):
+            return ()
+    return tuple(words)
 
 
 def check(cones: tuple[Cone, ...], model: Model, x: Tensor) -> str:
@@ -201,7 +249,7 @@ def one_hot(codes: Tensor) -> Tensor:
 
 
 def _examples(model: Model) -> Tensor:
-    """(3, 4, window), random bases with a fixed seed, where the model is."""
+    """uint8 (3, window), random bases with a fixed seed, where the model is."""
     bases = torch.randint(0, 4, (3, model.spec.input_length), generator=torch.Generator().manual_seed(4))
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    return one_hot(bases).to(device)
+    return bases.to(torch.uint8).to(device)

@@ -12,20 +12,23 @@ from models.difference_trace import Program, Ref, Step
 
 CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 PLACE_BY_PLACE = ACTIVATIONS | {"neg"}
+EDGES = 0.6  # share of a window's places that its ends may reach in a step that is still shared
 OF_TWO = {"add", "sub", "mul", "truediv", "div", "rsub"}
 
 
 @dataclass
 class Shared:
-    """The steps that read neighbouring places alone, one place after another, without padding.
+    """The steps that read neighbouring places alone, one place after another.
 
     Attributes:
         lengths: places of each one's result in a window, by its number; the input is 0.
         mirrored: whether its places run against those of the input, as behind a flip.
+        edges: how many places at its beginning and at its end depend on where the window ends, because of padding.
     """
 
     lengths: dict[int, int]
     mirrored: dict[int, bool]
+    edges: dict[int, tuple[int, int]]
 
 
 def shared_steps(program: Program, results: list[Any]) -> Shared:
@@ -35,17 +38,64 @@ def shared_steps(program: Program, results: list[Any]) -> Shared:
         program: the steps.
         results: every step's result for one window.
     """
-    found = Shared({0: results[0].shape[2]}, {0: False})
+    found = Shared({0: results[0].shape[2]}, {0: False}, {0: (0, 0)})
     for at, step in enumerate(program.steps, start=1):
         sources = {ref.index for ref in step.refs()}
         if not sources or not sources <= found.lengths.keys() or not _has_places(results[at]):
             continue
         mirrored = {found.mirrored[index] for index in sources}
         before = {found.lengths[index] for index in sources}
-        if len(mirrored) == 1 and len(before) == 1 and _slides(step, before.copy().pop()):
-            found.lengths[at] = results[at].shape[2]
-            found.mirrored[at] = mirrored.pop() != (step.name == "flip" and 2 in _axes(step))
+        if len(mirrored) != 1 or len(before) != 1 or not _slides(step, before.copy().pop()):
+            continue
+        edges = _edges(step, [found.edges[index] for index in sources])
+        length = results[at].shape[2]
+        if sum(edges) > EDGES * length or sum(edges) + reach(step) > length:
+            continue
+        found.lengths[at], found.edges[at] = length, edges
+        found.mirrored[at] = mirrored.pop() != turns(step)
     return found
+
+
+def _edges(step: Step, before: list[tuple[int, int]]) -> tuple[int, int]:
+    """How many places at both ends of a step's result depend on where the window ends."""
+    first, last = (max(ends) for ends in zip(*before, strict=True))
+    if step.name == "conv1d":
+        left, right = paddings(step)
+        return first + left, last + right
+    if step.name == "getitem":
+        begin, end = cut_off(step)
+        return max(0, first - begin), max(0, last - end)
+    return (last, first) if turns(step) else (first, last)
+
+
+def turns(step: Step) -> bool:
+    """Whether a step turns the places round."""
+    return step.name == "flip" and 2 in _axes(step)
+
+
+def cut_off(step: Step) -> tuple[int, int]:
+    """Places that a slice, counted from both ends, leaves out before and after."""
+    index = step.args[1]
+    if not isinstance(index, tuple) or len(index) < 3:
+        return 0, 0
+    return index[2].start or 0, -(index[2].stop or 0)
+
+
+def reach(step: Step) -> int:
+    """Places that a step reads for one place of its result."""
+    if step.name != "conv1d":
+        return 1
+    given = bound(step, CONVOLUTION)
+    return (int(given["weight"].shape[2]) - 1) * one(given.get("dilation", 1)) + 1
+
+
+def paddings(step: Step) -> tuple[int, int]:
+    """Zeros that a convolution reads before the first place and after the last."""
+    padding = bound(step, CONVOLUTION).get("padding", 0)
+    if not isinstance(padding, str):
+        return one(padding), one(padding)
+    beyond = reach(step) - 1 if padding == "same" else 0
+    return beyond // 2, beyond - beyond // 2
 
 
 def _has_places(result: Any) -> bool:
@@ -56,7 +106,7 @@ def _slides(step: Step, length: int) -> bool:
     """Whether a step does the same at every place. A slice of places is rewritten to count from both ends."""
     if step.name == "conv1d":
         given = bound(step, CONVOLUTION)
-        return given.get("padding", 0) in (0, (0,), [0], "valid") and one(given.get("stride", 1)) == 1
+        return isinstance(given["weight"], Tensor) and one(given.get("stride", 1)) == 1
     if step.name == "flip":
         return not step.kwargs and 0 not in _axes(step)
     if step.name == "cat":

@@ -50,6 +50,21 @@ def folded(program: Program, x: Tensor) -> Program:
                 steps.append(Step(torch.add, "add", (Ref(len(steps)), shift.float().view(shape)), {}, fresh=step.fresh))
             moved.append(Ref(len(steps)) if steps[-1] is not before else moved[source])
             continue
+        steps.append(step)
+        moved.append(Ref(len(steps)))
+    short = without_unused(Program(steps, _renamed(moved, program.answer)))
+    short = _parts_apart(short, x)
+    return without_unused(Program([_faster(step) for step in short.steps], short.answer))
+
+
+def _parts_apart(program: Program, x: Tensor) -> Program:
+    """The same program with each convolution of joined channels as a sum of convolutions, one for each part."""
+    shapes: list[Any] = [getattr(result, "shape", ()) for result in program.run(x)]
+    uses = Counter(ref.index for step in program.steps for ref in step.refs())
+    steps: list[Step] = []
+    moved: list[Ref] = [Ref(0)]
+    for old in program.steps:
+        step = with_refs(old, lambda ref: _renamed(moved, ref))
         joined = program.steps[old.refs()[0].index - 1] if old.refs() and old.refs()[0].index else None
         if joined is not None and uses[old.refs()[0].index] == 1 and _reads_joined_channels(step, joined):
             widths = [shapes[ref.index][1] for ref in joined.refs()]
@@ -57,7 +72,7 @@ def folded(program: Program, x: Tensor) -> Program:
         else:
             steps.append(step)
         moved.append(Ref(len(steps)))
-    return without_unused(Program([_faster(step) for step in steps], _renamed(moved, program.answer)))
+    return Program(steps, _renamed(moved, program.answer))
 
 
 def _reads_joined_channels(step: Step, joined: Step) -> bool:

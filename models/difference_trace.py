@@ -230,6 +230,16 @@ def with_refs(step: Step, change: Callable[[Ref], Any]) -> Step:
     return Step(step.function, step.name, args, kwargs, step.writes, step.fresh)
 
 
+def with_constants(step: Step, change: Callable[[Any], Any]) -> Step:
+    """The same step with every constant of its arguments changed."""
+
+    def changed(leaf: Any) -> Any:
+        return leaf if isinstance(leaf, (Ref, Sized)) else change(leaf)
+
+    args, kwargs = _mapped(step.args, changed), _mapped(step.kwargs, changed)
+    return Step(step.function, step.name, args, kwargs, step.writes, step.fresh)
+
+
 def _values_read(step: Step) -> Any:
     """The arguments of which a step reads the values, not only type and shape."""
     if step.name.startswith("new_") or step.name.endswith("_like"):
