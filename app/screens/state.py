@@ -75,7 +75,8 @@ def go(view: View) -> None:
     """Makes a view the one that is looked at."""
     query = view.to_query()
     st.session_state[_LOOKED_AT] = query
-    st.query_params.from_dict(query)
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
 
 
 def look_at(view: View) -> None:
