@@ -317,6 +317,12 @@ def contig_digest(view: View, asker: Asker) -> str:
     return cache().get(key, lambda: source.contig_digest(view.locus.chrom), wait=asker.wait)
 
 
+def known_contig(genome: str, chrom: str) -> str:
+    """The digest of a chromosome that was looked at before, so that the address is right at once; else empty."""
+    key = ("contig", genome, chrom)
+    return cache().get(key, str) if cache().holds(key) else ""
+
+
 def store_bases(bases: str) -> str:
     """Keeps a pasted sequence that is too long for a link on this server; returns its digest (40 hex).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from app import compute
 from app.screens import navigation, state
 from app.widgets import ICON, STYLE
 from models import registry
@@ -13,5 +14,5 @@ st.html(STYLE)
 page = st.navigation(navigation.pages(), position="top")
 if page.url_path:  # any screen but the Locus screen, which finds its place again when one comes back
     state.leave()
-with registry.looked_at_once():
+with registry.looked_at_once(), compute.engine().awaited(state.asker().session):
     page.run()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -35,6 +36,7 @@ from genome.catalog import RemoteNotAllowed
 from genome.errors import UserError
 from interpret.checks import HOW
 from interpret.checks import strip as drawn
+from models.engine import Progress
 
 BROWSER, _LOOK = "browser", "look"
 _PLACEHOLDER = "coordinates · gene · rsID · variant · sequence"
@@ -128,23 +130,45 @@ def _examples() -> None:
 
 
 def _answer(view: View) -> None:
-    top, strip = st.empty(), st.empty()
-    top.html(said("", ""))
-    slot = strip.container(height=40, border=False).empty()
+    top, strip = _Place(st.container()), _Place(st.container())
     asker = state.asker()
-    waiting = compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing"))
+    waiting = compute.Asker(asker.session, asker.remote_allowed, _progress(top, strip))
     found = answers.answer(view, waiting, thorough=checks_panel.asked(view))
-    top.html(said(*found.said, found.ranked))
-    with strip.container(horizontal=True, vertical_alignment="center", key="trust"):
+    top.now.html(said(*found.said, found.ranked))
+    with strip.now.container(horizontal=True, vertical_alignment="center", key="trust"):
         st.html(chips(drawn(found.checks)), width="stretch")
         with st.popover("How?", type="tertiary"):
             unit = found.spec.tracks[found.spec.track_index(found.view.track)].unit
-            for name, words in (({unit.capitalize(): UNITS[unit]} if unit in UNITS else {}) | HOW).items():
-                st.markdown(f"**{text(name)}.** {text(words, 600)}")
+            rules = ({unit.capitalize(): UNITS[unit]} if unit in UNITS else {}) | HOW
+            st.markdown("\n\n".join(f"**{text(name)}.** {text(words, 600)}" for name, words in rules.items()))
     state.go(found.view)
     _browser(found, asker)
     jobs_panel.show(found, asker)
     _panels(found, asker)
+
+
+@dataclass
+class _Place:
+    """A place on the page. What stands there stays until something else is drawn; ``cleared`` makes room at once."""
+
+    now: Any
+
+    def cleared(self) -> Any:
+        self.now = self.now.empty()
+        return self.now
+
+
+def _progress(top: _Place, strip: _Place) -> Progress:
+    """Progress where the strip will be. Nothing is drawn, and nothing taken away, until there is something to wait for."""
+    bars: list[Progress] = []
+
+    def draw(done: float) -> None:
+        if not bars:
+            top.cleared().html(said("", ""))
+            bars.append(progress_in(strip.cleared().container(height=40, border=False).empty(), "Computing"))
+        bars[0](done)
+
+    return draw
 
 
 def _panels(found: answers.Answer, asker: compute.Asker) -> None:

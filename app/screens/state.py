@@ -131,7 +131,8 @@ def find(typed: str, view: View) -> None:
     if place.kind == "sequence":
         paste(place, view)
     else:
-        go(replace(view, locus=place.locus, edits=place.edits, contig=""))
+        known = compute.known_contig(view.genome, place.locus.chrom)
+        go(replace(view, locus=place.locus, edits=place.edits, contig=known))
 
 
 def place_of(typed: str, view: View) -> Place:
