@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,8 +74,17 @@ def cache() -> Cache:
 
 
 def warm_up() -> None:
-    """Loads the default model, measures its pace and lets the motif comparison get ready, in the background."""
-    threading.Thread(target=_warm, name="cislens-warm-up", daemon=True).start()
+    """Loads the default model, measures its pace and lets the motif comparison get ready."""
+    warm_motifs()
+    scan.warm()
+    for spec in registry.specs():
+        try:
+            intervals.calibration(spec.model_id)  # its library takes a second to import
+            if spec.name in (registry.DEFAULT_MODEL, SIMPLE):
+                for gradient in (False, True):
+                    engine().pace(spec.model_id, gradient=gradient)
+        except UserError as error:  # who asks for this model is told; the others must still be warmed up
+            logging.getLogger(__name__).warning("%s cannot be used. %s", spec.model_id, error)
 
 
 def genome(view: View, asker: Asker) -> Genome:
@@ -309,6 +317,12 @@ def contig_digest(view: View, asker: Asker) -> str:
     return cache().get(key, lambda: source.contig_digest(view.locus.chrom), wait=asker.wait)
 
 
+def known_contig(genome: str, chrom: str) -> str:
+    """The digest of a chromosome that was looked at before, so that the address is right at once; else empty."""
+    key = ("contig", genome, chrom)
+    return cache().get(key, str) if cache().holds(key) else ""
+
+
 def store_bases(bases: str) -> str:
     """Keeps a pasted sequence that is too long for a link on this server; returns its digest (40 hex).
 
@@ -370,16 +384,3 @@ def _background(view: View, spec: ModelSpec, asker: Asker, name: str) -> tuple[b
 def runner(spec: ModelSpec, asker: Asker) -> Runner:
     """The engine, bound to a model and to who asks."""
     return engine().runner(spec.model_id, session=asker.session)
-
-
-def _warm() -> None:
-    warm_motifs()
-    scan.warm()
-    for spec in registry.specs():
-        try:
-            intervals.calibration(spec.model_id)  # its library takes a second to import
-            if spec.name in (registry.DEFAULT_MODEL, SIMPLE):
-                for gradient in (False, True):
-                    engine().pace(spec.model_id, gradient=gradient)
-        except UserError as error:  # who asks for this model is told; the others must still be warmed up
-            logging.getLogger(__name__).warning("%s cannot be used. %s", spec.model_id, error)

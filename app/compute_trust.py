@@ -55,17 +55,18 @@ def deletion(view: View, asker: Asker, *, thorough: bool = False) -> Deletion | 
     seconds = _row_seconds(spec) * faithfulness.TEST_ROWS
     if not (thorough or compute.cache().holds(key) or seconds <= DELETION_SECONDS):
         return Untested(f"not tested: would take {_seconds(seconds)}", f"It was left out for its time; {ASK}.")
-    x, values = tested(view, asker)
 
-    def test() -> Deletion:
+    def test() -> Deletion | Untested:
+        x, values = tested(view, asker)
         run = compute.engine().runner(spec.model_id, session=asker.session)
         target = compute.target(spec, view)
-        return faithfulness.deletion_test(run, x, values, spec, target, seed=view.seed, progress=asker.progress)
+        try:
+            return faithfulness.deletion_test(run, x, values, spec, target, seed=view.seed, progress=asker.progress)
+        except NothingToExplain as reason:  # known of this view for good, after the work of finding out
+            return Untested(NOTHING, str(reason))
 
     try:
         return compute.cache().get(key, test, wait=asker.wait)
-    except NothingToExplain as reason:
-        return Untested(NOTHING, str(reason))
     except UserError as reason:
         return Untested("not tested", str(reason))
 

@@ -6,12 +6,14 @@ import html
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from interpret.checks import HOW, Check
 
+ICON = str(Path(__file__).resolve().parent.parent / "assets" / "icon.png")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!~>|$:<&])")
 
 # What a unit means to somebody who has never met it: on hover, and under How?

@@ -9,6 +9,7 @@ import threading
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,12 +81,7 @@ def genomes() -> tuple[GenomeEntry, ...]:
     Raises:
         UserError: when the administrator's table is wrong.
     """
-    rows = _rows(TABLE)
-    own = os.environ.get("CISLENS_GENOMES")
-    if own:
-        for name, row in _rows(Path(own).expanduser()).items():
-            rows[name] = {**rows.get(name, {}), **row}
-    return tuple(_entry(name, row) for name, row in rows.items())
+    return tuple(_entry(name, row) for name, row in _declared().items())
 
 
 def genome_entry(name: str) -> GenomeEntry:
@@ -94,13 +90,13 @@ def genome_entry(name: str) -> GenomeEntry:
     Raises:
         UserError: when there is none of that name, suggesting the near one.
     """
-    entries = {entry.name.lower(): entry for entry in genomes()}
-    found = entries.get(name.strip().lower())
+    rows = _declared()
+    names = {known.lower(): known for known in rows}
+    found = names.get(name.strip().lower())
     if found is not None:
-        return found
-    near = difflib.get_close_matches(name.strip().lower(), list(entries), n=1)
-    names = ", ".join(entry.name for entry in entries.values())
-    hint = f"did you mean {entries[near[0]].name}?" if near else f"it knows {names}."
+        return _entry(found, rows[found])
+    near = difflib.get_close_matches(name.strip().lower(), list(names), n=1)
+    hint = f"did you mean {names[near[0]]}?" if near else f"it knows {', '.join(rows)}."
     raise UserError(f"Cislens knows no genome '{' '.join(name.split())[:40]}'; {hint}")
 
 
@@ -199,8 +195,20 @@ def _entry(name: str, row: Mapping[str, Any]) -> GenomeEntry:
     return entry
 
 
-def _rows(table: Path) -> dict[str, dict[str, Any]]:
-    """The rows of one TOML file, checked; paths made absolute."""
+def _declared() -> dict[str, dict[str, Any]]:
+    """The rows of the table, those of the administrator's own over ours."""
+    rows = dict(_rows(TABLE, _stamp(TABLE)))
+    own = os.environ.get("CISLENS_GENOMES")
+    if own:
+        table = Path(own).expanduser()
+        for name, row in _rows(table, _stamp(table)).items():
+            rows[name] = {**rows.get(name, {}), **row}
+    return rows
+
+
+@lru_cache(maxsize=16)
+def _rows(table: Path, _unchanged: str) -> dict[str, dict[str, Any]]:
+    """The rows of one TOML file, checked, not to be changed; paths made absolute. Its stamp makes a changed file a new entry."""
     try:
         content = tomllib.loads(table.read_text(encoding="utf-8"))
     except OSError as error:

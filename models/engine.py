@@ -10,8 +10,9 @@ import sys
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -34,6 +35,7 @@ Progress = Callable[[float], None]
 Priority = Literal["interactive", "batch"]
 
 BATCH_NICENESS = 10  # a fifth to a tenth of a processor that somebody else wants as well
+HELD_SECONDS = 0.5  # that a slice of a batch waits at most while somebody waits for a page
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
 _POLL_SECONDS = 0.03
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
@@ -121,6 +123,7 @@ class Engine:
             "batch": OrderedDict(),
         }
         self._wake = threading.Condition()
+        self._awaited: list[Hashable] = []  # sessions whose page is being made
         self._worker: threading.Thread | None = None
         self._gently = ThreadPoolExecutor(1, "cislens-batch", initializer=_give_way)
 
@@ -205,6 +208,18 @@ class Engine:
                 self._models.popitem(last=False)
         return model
 
+    @contextmanager
+    def awaited(self, session: Hashable) -> Iterator[None]:
+        """Within it somebody waits for a page: slices of the batches of others are held back, for a moment each."""
+        with self._wake:
+            self._awaited.append(session)
+        try:
+            yield
+        finally:
+            with self._wake:
+                self._awaited.remove(session)
+                self._wake.notify_all()
+
     def waiting(self) -> int:
         """Requests that are not finished."""
         with self._wake:
@@ -222,8 +237,7 @@ class Engine:
         """The device's own thread: one slice after another, for ever."""
         while True:
             with self._wake:
-                while (first := self._next()) is None:
-                    self._wake.wait()
+                first = self._wait_for_next()
             try:
                 pace = self.pace(first.model_id, gradient=first.function.gradient)
             except Exception as error:  # noqa: BLE001  a model that cannot be loaded or run fails its request, not the engine
@@ -236,6 +250,25 @@ class Engine:
                 self._gently.submit(self._compute, taken, pace).result()  # still one slice at a time
             else:
                 self._compute(taken, pace)
+
+    def _wait_for_next(self) -> Request:
+        """The next request; one of a batch not before nobody waits for a page, or ``HELD_SECONDS`` are over.
+
+        A page needs Python for some 50 ms, and a thread of low priority that holds Python's lock is not soon given a
+        processor to hand it back.
+        """
+        held_until = None
+        while True:
+            first = self._next()
+            if first is None:
+                self._wake.wait()
+                continue
+            now = time.monotonic()
+            held_until = held_until or now + HELD_SECONDS
+            waited_for = first.priority == "interactive" or first.session in self._awaited
+            if waited_for or not self._awaited or now >= held_until:
+                return first
+            self._wake.wait(held_until - now)
 
     def _next(self) -> Request | None:
         """The next request in turn: interactive before batch, sessions round-robin, a session's own in order."""
@@ -348,7 +381,8 @@ def _give_way() -> None:
     this back, so batch work has one of its own. Elsewhere than on Linux it would hold for the whole process.
     """
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BATCH_NICENESS)
+        this = (os.PRIO_PROCESS, threading.get_native_id())
+        os.setpriority(*this, min(19, os.getpriority(*this) + BATCH_NICENESS))
 
 
 def _keep_freed_memory() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -36,25 +37,30 @@ from genome.catalog import RemoteNotAllowed
 from genome.errors import UserError
 from interpret.checks import HOW
 from interpret.checks import strip as drawn
+from models.engine import Progress
 
-BROWSER = "browser"
+BROWSER, _LOOK = "browser", "look"
 _PLACEHOLDER = "coordinates · gene · rsID · variant · sequence"
 
 
 def show() -> None:
     """Draws the page for what the address says."""
     view, wrong = state.current()
-    sidebar.show(view)
-    typed = _search(view)
+    head = st.container(key="head")
     # Messages have a place of their own, so that nothing below them moves to another element when one appears.
     with st.container(key="messages"):
+        typed = _typed()
+        moved = _moved_in_browser(view) if typed is None else typed
+        # Before anything is drawn of the place that is left: a page that is drawn twice takes twice as long.
+        if moved is not None and _find(moved, view):
+            view, wrong = state.current()
         if wrong:
             problem(wrong)
-        moved = typed if typed is not None else _moved_in_browser(view)
-        if moved is not None:
-            _find(moved, view)
         for notice in st.session_state.pop("notices", ()):
             st.caption(text(notice))
+    sidebar.show(view)
+    with head:
+        _search(view)
     with st.container(key="answer"):
         try:
             _answer(view)
@@ -65,8 +71,13 @@ def show() -> None:
             st.caption("Nothing you typed is lost: correct it above, or open an example.")
 
 
-def _search(view: View) -> str | None:
-    """The search box with the menus beside it, and the examples; returns what was typed when Look was pressed."""
+def _typed() -> str | None:
+    """What stands in the search box, when Look was pressed: it is known before the box is drawn."""
+    return str(st.session_state.get("search", "")) if st.session_state.get(_LOOK) else None
+
+
+def _search(view: View) -> None:
+    """The search box with the menus beside it, and the examples."""
     shown = str(view.locus)
     if st.session_state.get("search_follows") != shown:
         st.session_state["search"] = shown
@@ -75,8 +86,8 @@ def _search(view: View) -> str | None:
         find, copy, files = st.columns([0.78, 0.11, 0.11], vertical_alignment="bottom")
     with find.form("find", border=False):
         box, look = st.columns([0.9, 0.1], vertical_alignment="bottom")
-        typed = box.text_input("Search", key="search", placeholder=_PLACEHOLDER, label_visibility="collapsed")
-        pressed = look.form_submit_button("Look", type="primary", width="stretch")
+        box.text_input("Search", key="search", placeholder=_PLACEHOLDER, label_visibility="collapsed")
+        look.form_submit_button("Look", key=_LOOK, type="primary", width="stretch")
     with copy:
         share.copy_link(view)
     with files:
@@ -93,15 +104,16 @@ def _search(view: View) -> str | None:
     return str(typed) if pressed else None
 
 
-def _find(typed: str, view: View) -> None:
+def _find(typed: str, view: View) -> bool:
+    """Goes to what was typed; where that cannot be found, says why and returns False."""
     try:
         with st.spinner("Looking…"):
             state.find(typed, view)
     except UserError as error:
         problem(str(error))
-    else:
-        st.session_state.pop("search_follows", None)  # the box shows the place found, also where it is the same place
-        st.rerun()
+        return False
+    st.session_state.pop("search_follows", None)  # the box shows the place found, also where it is the same place
+    return True
 
 
 def _moved_in_browser(view: View) -> str | None:
@@ -126,23 +138,45 @@ def _examples() -> None:
 
 
 def _answer(view: View) -> None:
-    top, strip = st.empty(), st.empty()
-    top.html(said("", ""))
-    slot = strip.container(height=40, border=False).empty()
+    top, strip = _Place(st.container()), _Place(st.container())
     asker = state.asker()
-    waiting = compute.Asker(asker.session, asker.remote_allowed, progress_in(slot, "Computing"))
+    waiting = compute.Asker(asker.session, asker.remote_allowed, _progress(top, strip))
     found = answers.answer(view, waiting, thorough=checks_panel.asked(view))
-    top.html(said(*found.said, found.ranked))
-    with strip.container(horizontal=True, vertical_alignment="center", key="trust"):
+    top.now.html(said(*found.said, found.ranked))
+    with strip.now.container(horizontal=True, vertical_alignment="center", key="trust"):
         st.html(chips(drawn(found.checks)), width="stretch")
         with st.popover("How?", type="tertiary"):
             unit = found.spec.tracks[found.spec.track_index(found.view.track)].unit
-            for name, words in (({unit.capitalize(): UNITS[unit]} if unit in UNITS else {}) | HOW).items():
-                st.markdown(f"**{text(name)}.** {text(words, 600)}")
+            rules = ({unit.capitalize(): UNITS[unit]} if unit in UNITS else {}) | HOW
+            st.markdown("\n\n".join(f"**{text(name)}.** {text(words, 600)}" for name, words in rules.items()))
     state.go(found.view)
     _browser(found, asker)
     jobs_panel.show(found, asker)
     _panels(found, asker)
+
+
+@dataclass
+class _Place:
+    """A place on the page. What stands there stays until something else is drawn; ``cleared`` makes room at once."""
+
+    now: Any
+
+    def cleared(self) -> Any:
+        self.now = self.now.empty()
+        return self.now
+
+
+def _progress(top: _Place, strip: _Place) -> Progress:
+    """Progress where the strip will be. Nothing is drawn, and nothing taken away, until there is something to wait for."""
+    bars: list[Progress] = []
+
+    def draw(done: float) -> None:
+        if not bars:
+            top.cleared().html(said("", ""))
+            bars.append(progress_in(strip.cleared().container(height=40, border=False).empty(), "Computing"))
+        bars[0](done)
+
+    return draw
 
 
 def _panels(found: answers.Answer, asker: compute.Asker) -> None:

@@ -75,7 +75,8 @@ def go(view: View) -> None:
     """Makes a view the one that is looked at."""
     query = view.to_query()
     st.session_state[_LOOKED_AT] = query
-    st.query_params.from_dict(query)
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
 
 
 def look_at(view: View) -> None:
@@ -130,7 +131,8 @@ def find(typed: str, view: View) -> None:
     if place.kind == "sequence":
         paste(place, view)
     else:
-        go(replace(view, locus=place.locus, edits=place.edits, contig=""))
+        known = compute.known_contig(view.genome, place.locus.chrom)
+        go(replace(view, locus=place.locus, edits=place.edits, contig=known))
 
 
 def place_of(typed: str, view: View) -> Place:

@@ -2,32 +2,74 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.e2e.conftest import PATIENCE, Visitor, link
+from tests.e2e.conftest import Visitor, link
 from tests.experiment.test_long_variants import lines
 
 pytestmark = pytest.mark.browser
 
-PLACES = ("sb1:58,351-58,510", "sb1:31,421-31,570")
-LOOKS = 20
-RESTS = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+PLACES = ("sb1:58,351-58,510", "sb1:31,421-31,570", "sb1:58,381-58,480")
+LOOKS, ALONE = 24, 9
+PROMISED = 1.0  # s: 95 of 100 looks at a cached place, beside a batch,
+ON_A_MACHINE = 0.35  # where such a look takes this long with nothing beside it: two cores that also draw the page
+
+# Seconds from the press of Look to the place being drawn and the page at rest, as the page itself sees it.
+STOPWATCH = """(place) => { window.looked = new Promise((resolve) => {
+  const inBrowser = () => [...document.querySelectorAll('div')].map((e) => e.shadowRoot?.querySelector('.locus')).find(Boolean);
+  const page = document.querySelector('[data-testid="stApp"]');
+  const button = [...document.querySelectorAll('button')].find((b) => b.innerText.trim() === 'Look');
+  button.addEventListener('click', () => {
+    const began = performance.now();
+    let box = inBrowser();
+    const watch = () => {
+      if (!box?.isConnected) box = inBrowser();
+      const seconds = () => (performance.now() - began) / 1000;
+      if (box?.value === place && page.dataset.testScriptState === 'notRunning')
+        requestAnimationFrame(() => setTimeout(() => resolve(seconds())));
+      else if (seconds() > 60) resolve(null);
+      else setTimeout(watch, 5);
+    };
+    watch();
+  }, { capture: true, once: true });
+}); }"""
 
 
 def took(visitor: Visitor, place: str) -> float:
-    """Seconds from pressing Look to the place being shown and the page at rest."""
+    """Seconds from pressing Look to the place being shown, painted, and the page at rest."""
     visitor.page.get_by_label("Search", exact=True).fill(place)
-    started = time.perf_counter()
+    visitor.page.evaluate(STOPWATCH, place)
     visitor.press("Look")
-    until = started + 10 * PATIENCE
-    while visitor.place() != place or not visitor.page.locator(RESTS).count():
-        assert time.perf_counter() < until, f"{place} is not shown"
-        visitor.page.wait_for_timeout(10)
-    return time.perf_counter() - started
+    seconds = visitor.page.evaluate("() => window.looked")
+    assert seconds is not None, f"{place} is not shown"
+    visitor.page.wait_for_timeout(150)  # nobody looks faster
+    return float(seconds)
+
+
+def looks(visitor: Visitor, count: int) -> list[float]:
+    """Seconds of so many looks, at one place after another."""
+    return [took(visitor, PLACES[index % len(PLACES)]) for index in range(count)]
+
+
+def responsiveness(chrome: Any, address: str, *, alleles: int, count: int = LOOKS) -> tuple[list[float], list[float]]:
+    """Seconds of looks at cached places alone, and of as many as ``count`` beside a batch of so many alleles."""
+    looking = Visitor(chrome, address).open(link(PLACES[0].replace(",", "")))
+    looks(looking, 2 * len(PLACES))
+    alone = looks(looking, ALONE)
+    giving = many(chrome, address, alleles)
+    giving.page.get_by_text("alleles are computed").wait_for(timeout=60_000)
+    beside = looks(looking, count)
+    still = giving.page.get_by_role("button", name="Cancel", exact=True)
+    assert still.count() == 1, "the batch ended before the measurement did; give it more alleles"
+    still.click()
+    giving.page.get_by_role("button", name="Go on with the computation").wait_for()
+    alone += looks(looking, ALONE)  # before and after, for a busy machine is busier at one time than at another
+    looking.leave()
+    giving.leave(errors=True)
+    return alone, beside
 
 
 def many(chrome: Any, address: str, count: int) -> Visitor:
@@ -50,25 +92,12 @@ def many(chrome: Any, address: str, count: int) -> Visitor:
 
 
 def test_a_cached_locus_comes_at_once_while_a_batch_runs(chrome: Any, address: str) -> None:
-    looking = Visitor(chrome, address).open(link(PLACES[0].replace(",", "")))
-    took(looking, PLACES[1])
-    alone = [took(looking, PLACES[index % 2]) for index in range(8)]
-    giving = many(chrome, address, 30_000)
-    giving.page.get_by_text("alleles are computed").wait_for(timeout=60_000)
-    beside = [took(looking, PLACES[index % 2]) for index in range(LOOKS)]
-    still = giving.page.get_by_role("button", name="Cancel", exact=True)
-    assert still.count() == 1, "the batch ended before the measurement did; give it more alleles"
-    still.click()
-    giving.page.get_by_role("button", name="Go on with the computation").wait_for()
-    p95, usual = (float(np.percentile(times, 95)) for times in (beside, alone))
+    alone, beside = responsiveness(chrome, address, alleles=60_000)
+    p95 = float(np.percentile(beside, 95))
     print(
-        f"a cached locus: median {np.median(alone):.2f} s (p95 {usual:.2f} s) alone, {np.median(beside):.2f} s (p95 {p95:.2f} s) beside a batch"
+        f"a cached locus: median {np.median(alone):.2f} s alone, {np.median(beside):.2f} s (p95 {p95:.2f} s) beside a batch"
     )
-    assert p95 < max(
-        1.0 * PATIENCE, 2.5 * usual
-    )  # of a machine that is busy with other things, how much the batch adds
-    looking.leave()
-    giving.leave(errors=True)
+    assert p95 < PROMISED * max(1.0, float(np.median(alone)) / ON_A_MACHINE)
 
 
 def test_a_small_file_is_answered_at_once_and_can_be_deleted(chrome: Any, address: str) -> None:

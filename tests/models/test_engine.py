@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from genome.errors import UserError
-from models.engine import BATCH_NICENESS, Engine, Pace, measure_pace
+from models.engine import BATCH_NICENESS, HELD_SECONDS, Engine, Pace, measure_pace
 from models.predict import Components
 from tests.toy_models import WINDOW, Curved, Linear, toy_engine, toy_model
 
@@ -175,6 +175,33 @@ def test_progress_grows_to_the_end():
     engine.run(model_id, Recorded(([],), wait=0.02), marked(20, 1.0), progress=seen.append)
     assert seen == sorted(seen)
     assert 0 < seen[-1] <= 1
+
+
+def test_a_batch_waits_for_pages_but_not_for_ever_and_nobody_else_does():
+    model = toy_model()
+    engine, model_id, x = toy_engine(model), model.spec.model_id, rows(3)
+    engine.run(model_id, Components(), x)  # the pace is measured
+    ended: list[str] = []
+
+    def ask(priority: str) -> None:
+        engine.run(model_id, Components(), x, session=priority, priority=priority)
+        ended.append(priority)
+
+    with ThreadPoolExecutor(2) as pool:
+        with engine.awaited("page"):
+            started = time.monotonic()
+            batch = pool.submit(ask, "batch")
+            pool.submit(ask, "interactive").result()
+            batch.result(timeout=10)  # held, not forbidden
+            assert time.monotonic() - started >= HELD_SECONDS
+        assert ended == ["interactive", "batch"]
+        with engine.awaited("page"):
+            batch = pool.submit(ask, "batch")
+        batch.result()
+        with engine.awaited("batch"):  # the page itself asks for it
+            started = time.monotonic()
+            ask("batch")
+            assert time.monotonic() - started < HELD_SECONDS
 
 
 def test_out_of_memory_halves_the_batch_and_still_answers():

@@ -75,14 +75,13 @@ class BrowserView {
     this.chrom = data.locus.chrom;
     this.window = data.window;
     this.marks = data.marks;
+    this.ground = JSON.stringify([this.theme, data.window, data.marks]);
     this.setChromosome(data);
     if (!this.browser) await this.create(data);
     if (this.closed) return this.close();
     await this.setTracks(data);
     await this.follow(data.locus);
-    const ground = JSON.stringify([this.theme, data.window, data.marks]);
-    if (ground !== this.ground) this.repaint();
-    this.ground = ground;
+    this.repaint();
     this.host.dataset.state = "ready";
     this.host.dataset.updateMs = String(Math.round(performance.now() - began));
   }
@@ -152,11 +151,9 @@ class BrowserView {
         continue;
       }
       reordered ||= track.order !== data.order;
-      const changed = track.data.digest !== data.digest;
       track.order = data.order;
       track.data = data;
       if (track.height !== data.height) track.trackView.setTrackHeight(data.height, true);
-      else if (changed) track.trackView.repaintViews();
     }
     if (added.length) {
       const made = await this.browser.loadTrackList(added);
@@ -293,8 +290,18 @@ class BrowserView {
 
   // ---- picture, keys, size, end ---------------------------------------------------------------------------------
 
+  /** What the picture of a track depends on: the place, what is shown, and the ground behind it. */
+  picture(track) {
+    return [this.frame.start, this.frame.bpPerPixel, track.data.digest, this.ground].join("|");
+  }
+
+  /** Paints every track whose picture is another than the one that stands there: painting is what takes time. */
   repaint() {
-    this.browser?.repaintViews();
+    for (const trackView of this.browser?.trackViews ?? []) {
+      const { track } = trackView;
+      if (track.type !== "cislens" || track.painted !== this.picture(track)) trackView.repaintViews();
+      else if (track.labelled !== track.labels()) trackView.paintAxis();
+    }
   }
 
   svg() {
@@ -351,7 +358,7 @@ class BrowserView {
     }
     await this.browser.layoutChange();
     this.quiet = false;
-    this.repaint();
+    this.browser.repaintViews();
   }
 
   fail(error) {

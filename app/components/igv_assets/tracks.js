@@ -48,9 +48,16 @@ export function trackClass(igv) {
       options.context.fillRect(0, 0, view.width, view.height);
       paintGround(options.context, view, whole ? window : null, marks, theme);
       PAINTERS[this.data.kind](options.context, this.data, view, theme);
+      // An exported picture changes nothing on screen.
+      if (options.context instanceof CanvasRenderingContext2D) this.painted = this.shared.picture(this);
+    }
+
+    labels() {
+      return `${this.data.digest}|${this.shared.ground}`;
     }
 
     paintAxis(context, width, height) {
+      if (context instanceof CanvasRenderingContext2D) this.labelled = this.labels();
       paintLabels(context, this.data, width, height, this.shared.theme);
     }
 
