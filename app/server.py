@@ -21,10 +21,8 @@ from experiment import jobs
 @asynccontextmanager
 async def lifespan(_app: object) -> AsyncIterator[None]:
     """Warms up, opens the store and the queue of jobs and deletes old uploads, in the background, as soon as it runs."""
-    compute.warm_up()
-    compute_store.launch()
-    """Warms up, opens the queue of jobs and deletes old uploads, in the background, as soon as the server runs."""
     threading.Thread(target=_warm_up, name="cislens-warm-up", daemon=True).start()
+    compute_store.launch()
     compute_jobs.launch()
     ended = compute_uploads.watch()
     yield

@@ -101,7 +101,6 @@ def _search(view: View) -> None:
             icon=":material/biotech:",
             query_params=view.to_query(),
         )
-    return str(typed) if pressed else None
 
 
 def _find(typed: str, view: View) -> bool:
