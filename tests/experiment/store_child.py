@@ -23,6 +23,7 @@ from typing import Any
 
 from experiment import store, store_backup
 from experiment.store import Store
+from genome.errors import UserError
 from models import promoted
 from tests.experiment import store_records as records
 
@@ -177,7 +178,8 @@ def in_a_child(words: dict[str, Any]) -> dict[str, Any]:
         try:
             answer = {"done": act(words, steps, say)}
         except BaseException as error:  # noqa: BLE001  told to the test
-            answer = {"error": type(error).__name__, "said": str(error), "trace": traceback.format_exc()[-3000:]}
+            name = "UserError" if isinstance(error, UserError) else type(error).__name__
+            answer = {"error": name, "said": str(error), "trace": traceback.format_exc()[-3000:]}
         sys.settrace(None)
         say(**answer, steps=steps.marks())
         os._exit(0)
