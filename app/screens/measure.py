@@ -107,7 +107,7 @@ def _read(upload: object, pasted: str, fewest: int, claims: object) -> None:
 
 def _recognised(taken: Taken) -> None:
     measured = taken.measured
-    simulated = " · **simulated**" if measured.name == "sandbox oracle" else ""
+    simulated = " · **simulated**" if measured.name == oracle.NAME else ""
     st.markdown(f"**{text(WORDS[taken.kind])}** · {text(measured.name)} · in {text(measured.unit)}{simulated}")
     for remark in measured.remarks:
         st.caption(text(remark, 600))

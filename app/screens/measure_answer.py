@@ -13,6 +13,7 @@ from app.compute_measure import Taken
 from app.figures import measure as figures
 from app.screens import navigation, state
 from app.widgets import problem, progress_in, text
+from experiment import oracle
 from experiment.measurements_beside import ALARM, Beside
 from experiment.measurements_quality import Finding
 from experiment.verdict import Verdict
@@ -90,6 +91,10 @@ def beside(taken: Taken, judged: Sequence[Verdict]) -> None:
         return
     finally:
         slot.empty()
+    if taken.measured.name == oracle.NAME:
+        st.caption(
+            "This DNA is synthetic, and no model here was trained on such measurements: this is how a model looks that is wrong."
+        )
     unit, predicted_unit = taken.measured.unit, spec.tracks[spec.track_index(track)].unit
     st.markdown(text(compute_measure.sentence(found), 900))
     picture, words = st.columns([0.6, 0.4], vertical_alignment="top")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
@@ -162,10 +163,7 @@ def test_the_command_writes_what_the_page_shows(tmp_path: Path, capsys: pytest.C
     table = [line for line in (tmp_path / "out.tsv").read_text().splitlines() if line[0] != "#"]
     assert table[0].split("\t")[:4] == ["name", "control", "measured", "predicted"]
     assert len(table) == 41
-    assert (
-        from_query(dict(part.split("=", 1) for part in table[1].split("\t")[-1].lstrip("?").split("&"))).genome
-        == "pasted"
-    )
+    assert from_query(dict(parse_qsl(table[1].split("\t")[-1].lstrip("?")))).genome == "pasted"
 
 
 def test_the_command_judges_hypotheses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
