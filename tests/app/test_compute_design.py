@@ -263,7 +263,7 @@ def test_guides_lie_beside_their_pam_and_say_that_nothing_was_searched(place, ch
 
 def test_what_guides_cannot_do_is_refused():
     plan = Plan("CRISPRi", ("tiling",), layout=GUIDE_LAYOUT, guides=500, barcodes=0)
-    with pytest.raises(UserError, match="has room for .* guides, and 500 are wanted"):
+    with pytest.raises(UserError, match=r"has room for .* guides, and 500 are wanted"):
         made(DesignQuestion(view(), plan))
     with pytest.raises(UserError, match="changes no bases"):
         made(DesignQuestion(view(), replace(plan, arms=("saturation",))))
