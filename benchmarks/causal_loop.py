@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from experiment.hypothesis_make import hypothesis
 from experiment.measurements import LOG2_ACTIVITY, Measurements
 from experiment.oracle import RETINA_NOISE, Ordered, measure, ordered
 from experiment.verdict import REFUTED_WEIGHT, SMALLEST, Verdict, row_weights, verdicts
-from genome.sandbox import ASSETS, RULES, activity, elements, motifs, sandbox_genome, sites
+from genome import sandbox
+from genome.sandbox import ASSETS, RULES, elements, motifs, sandbox_genome, sites
 from genome.sandbox_build import Sandbox, build
 from interpret.whatif import answers
 from models.core import Model, ModelSpec, Track
@@ -54,6 +56,12 @@ OPTIONS: dict[str, Any] = {
 FIRST = ReporterRecipe("residual", OPTIONS, epochs=30, batch=32, learning_rate=3e-3, averaging=0.98)
 NEXT = ReporterRecipe("residual", OPTIONS, epochs=15, batch=32, learning_rate=2e-3, averaging=0.98)
 Effects = npt.NDArray[np.float64]
+
+
+@cache
+def activity(bases: str) -> float:
+    """The true activity; the same constructs are asked about for every draw of the noise."""
+    return sandbox.activity(bases)
 
 
 @dataclass(frozen=True)

@@ -54,10 +54,18 @@ def _pickers() -> tuple[str, str, str]:
             "Model", ids, index=ids.index(first), format_func=lambda name: specs[name].title, key="measure-model"
         )
     )
-    track = str(two.selectbox("Track", [track.name for track in specs[model].tracks], key=f"measure-track-{model}"))
+    names = [track.name for track in specs[model].tracks]
+    likely = next((index for index, name in enumerate(names) if "K562" in name), 0)
+    track = str(two.selectbox("Track", names, index=likely, key=f"measure-track-{model}"))
     places = {entry.name: entry.title for entry in catalog.genomes() if entry.is_local}
     genome = str(
-        three.selectbox("Genome of the elements", list(places), format_func=places.__getitem__, key="measure-genome")
+        three.selectbox(
+            "Genome of the elements",
+            list(places),
+            index=list(places).index("hg38") if "hg38" in places else 0,
+            format_func=places.__getitem__,
+            key="measure-genome",
+        )
     )
     return model, track, genome
 
