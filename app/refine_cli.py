@@ -21,7 +21,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("new", metavar="NEW.tsv", help="measured rows: name, sequence, value (sd, split, place)")
     sub.add_argument("--old", nargs="+", default=[], metavar="OLD.tsv", help="tables that the model learned from")
-    sub.add_argument("--strategy", choices=STRATEGIES, help="replay + distill with old tables, else distill")
+    sub.add_argument("--strategy", choices=STRATEGIES, help="replay with old tables, else distill")
     sub.add_argument("--anchors", metavar="FASTA", help="sequences whose predictions are told before and after")
     sub.add_argument("--epochs", type=int, default=4, help="passes over the new rows")
     sub.add_argument("--bound", type=float, default=0.02, help="largest loss of r on an old table that the gate bears")

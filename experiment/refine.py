@@ -59,8 +59,8 @@ def usual(old: bool) -> tuple[str, str]:
     """The strategy to begin with, and why: with old rows at hand or without."""
     if old:
         return (
-            "replay + distill",
-            "In the replayed retina campaign it kept most of what was known for a quarter of the cost of training anew.",
+            "replay",
+            "In the replayed retina campaign it ended nearest to training anew on everything, at a quarter of its cost.",
         )
     return (
         "distill",

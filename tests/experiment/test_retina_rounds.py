@@ -60,7 +60,7 @@ def test_the_correlations_are_those_of_the_answers(tiny):
             assert found[index, 0, 1, k, 0] == pytest.approx(
                 pearson(seed[name][1].valid[k], each.valid.labels[:, 0]), abs=1e-6
             )
-    assert found[:, :, 0].std(axis=0).max() == 0  # after the first round all strategies are one network
+    assert found[:, :, 0].std(axis=0).max() < 1e-12  # after the first round all strategies are one network
 
 
 def test_the_word_network_adds_up_what_each_known_word_stands_for():
