@@ -120,17 +120,7 @@ def read_list(text: str, view: View, genome: Genome, arm: Arm, *, remote_allowed
     """
     if text.lstrip().startswith(">"):
         return Asked(given=tuple((record.name, record.bases) for record in read_records(text)))
-    lines = [
-        (number, line.strip())
-        for number, line in enumerate(text.splitlines(), start=1)
-        if line.strip() and not line.startswith(("#", "track", "browser"))
-    ]
-    if not lines:
-        raise UserError("The list is empty; write a place such as chr22:19,710,700-19,711,200 or a variant a line.")
-    if len(lines) > MOST_LINES:
-        raise UserError(
-            f"The list has {len(lines):,} lines, and a design takes at most {MOST_LINES:,}; give a part of it."
-        )
+    lines = _lines(text)
     pasted = view.genome == PASTED
     names = _Names(
         None if pasted else open_genes(view.genome),
@@ -166,6 +156,22 @@ def read_list(text: str, view: View, genome: Genome, arm: Arm, *, remote_allowed
         left_out=tuple(left),
         notices=tuple(notices),
     )
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """The lines of a list that say something, with their numbers from 1."""
+    lines = [
+        (number, line.strip())
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.startswith(("#", "track", "browser"))
+    ]
+    if not lines:
+        raise UserError("The list is empty; write a place such as chr22:19,710,700-19,711,200 or a variant a line.")
+    if len(lines) > MOST_LINES:
+        raise UserError(
+            f"The list has {len(lines):,} lines, and a design takes at most {MOST_LINES:,}; give a part of it."
+        )
+    return lines
 
 
 @dataclass(frozen=True)

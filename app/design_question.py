@@ -132,7 +132,7 @@ def _read_layout(query: Mapping[str, str]) -> Layout:
 
 def _number(query: Mapping[str, str], name: str, kind: Callable[[str], Any]) -> Any:
     text = query[f"{KEY}.{name}"]
-    form = r"\d{1,15}" if kind is int else r"\d{1,15}(\.\d{1,15})?(e[+-]?\d{1,2})?"
+    form = r"\d{1,15}" if kind is int else r"\d{1,15}(\.\d{1,25})?(e[+-]?\d{1,3})?"
     if not re.fullmatch(form, text, re.ASCII):
         words = BOUNDS[name][2] if name in BOUNDS else name.replace("_", " ")
         raise UserError(f"The {words} in this link is not a number; ask for the link again.")

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from app.design_question import DesignQuestion
 from app.view import View
 from experiment.design import Plan
+from experiment.design_layout import GUIDE_LAYOUT
 from genome.locus import parse_locus
 from models import registry
 
@@ -73,14 +74,9 @@ def test_a_refusal_is_one_sentence_and_what_was_typed_stays(tiled):
 
 
 def test_guides_say_that_off_targets_were_not_searched():
-    found = page(view().to_query())
-    found.session_state["design-assay"] = "CRISPRi"
-    found.session_state["design-layout"] = "guide between BsmBI sites"
-    found.session_state["design-arms"] = ["tiling", "negative control"]
-    found.session_state["design-guides"] = 2
-    found.session_state["design-left"], found.session_state["design-middle"] = "CGTCTCACACCG", ""
-    found.session_state["design-right"], found.session_state["design-gc_low"] = "GTTTCGAGACG", 0.2
-    found.session_state["design-sites"] = ["BsmBI"]
-    found = press(found)
+    plan = Plan("CRISPRi", ("tiling", "negative control"), layout=GUIDE_LAYOUT, guides=2, barcodes=0, negative=3)
+    found = page(DesignQuestion(view(), plan).to_query())
+    assert not found.exception
     assert not found.error
     assert "not searched" in found.warning[0].value
+    assert {one.pam[1:] for one in found.session_state["design-made"][1].elements if one.pam} == {"GG"}

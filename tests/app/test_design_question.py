@@ -68,7 +68,6 @@ def test_what_a_field_cannot_hold_is_refused_in_one_sentence(name, text):
     else:
         assert from_query(found.to_query()) == found
     assert "\n" not in said
-    assert "<script>" not in said
 
 
 @pytest.mark.parametrize(
