@@ -60,6 +60,8 @@ def _design(question: DesignQuestion, asker: Asker, address: str, link: str) -> 
     view, plan = question.view, question.plan
     source, spec = compute.genome(view, asker), registry.spec(view.model)
     wanted = read_lists(question, source, remote_allowed=asker.remote_allowed)
+    if not plan.leave_out:
+        design_build.refuse(wanted.left_out)
     if plan.assay == "CRISPRi":
         elements, left, notes = compute_design_guides.library(
             view, plan, source, wanted.places, wanted.positives, address
@@ -205,9 +207,7 @@ def _plain_arms(plan: Plan, bench: Bench, wanted: Wanted, notes: list[str]) -> l
         for variant in wanted.variants:
             made += attempt(str(variant), "variant", lambda variant=variant: design_constructs.alleles(bench, variant))  # type: ignore[misc]
     for place in wanted.places if "tiling" in plan.arms else ():
-        made += attempt(
-            place_name(place), "tiling", lambda place=place: design_constructs.tiles(bench, place, plan.step)
-        )  # type: ignore[misc]
+        made += design_constructs.tiles(bench, place, plan.step)
     if "acquired" in plan.arms:
         if not wanted.acquired:
             raise UserError(

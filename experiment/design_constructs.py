@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -133,16 +134,26 @@ def place_name(locus: Locus) -> str:
     return clean_name(f"{locus.chrom}_{locus.start + 1}-{locus.end}")
 
 
-def tiles(bench: Bench, locus: Locus, step: int, arm: Arm = "tiling") -> Iterator[Element]:
-    """Windows every ``step`` bp from the first base on, and one that ends with the last; a short place gets the centred one."""
+def tiles(bench: Bench, locus: Locus, step: int) -> list[Made]:
+    """Windows every ``step`` bp from the first base on, and one that ends with the last; a short place gets the centred one.
+
+    A tile that cannot be read is left out by itself.
+    """
     if locus.length <= bench.length:
-        starts = [bench.window(locus).start]
+        starts = [locus.resized(bench.length).start]
     else:
         last = locus.end - bench.length
         starts = sorted({*range(locus.start, last + 1, step), last})
+    made: list[Made] = []
     for start in starts:
-        window = bench.window(Locus(locus.chrom, start, start + bench.length))
-        yield bench.element(f"{place_name(window)}_tile", "tile", arm, window)
+        window = Locus(locus.chrom, start, start + bench.length)
+        name = f"{place_name(window if locus.length > bench.length else locus)}_tile"
+        made += attempt(name, "tiling", partial(_tile, bench, name, window))
+    return made
+
+
+def _tile(bench: Bench, name: str, window: Locus) -> list[Element]:
+    return [bench.element(name, "tile", "tiling", bench.window(window))]
 
 
 def saturation(bench: Bench, locus: Locus, *, deletions: bool) -> Iterator[Element]:
