@@ -92,9 +92,9 @@ def pick(
     compute.check_track(spec, track)
     used = _used(strategy, shares)
     letters, kept = _different(found, spec, n)
-    target = spec.tracks[spec.track_index(track)].target
+    run, target = runner(spec, asker, "batch"), spec.tracks[spec.track_index(track)].target
     told = describe(
-        runner(spec, asker, "batch"),
+        run,
         spec,
         target,
         codes_from(letters),
@@ -105,8 +105,7 @@ def pick(
     )
     chosen = choose(strategy, told.candidates, n, seed=seed, shares=shares)
     information, random, sentence = _expected(told, chosen, seed)
-    members = told.members[:, chosen.rows]
-    places = tuple(kept[row] for row in chosen.rows)
+    members, places = told.members[:, chosen.rows], tuple(kept[row] for row in chosen.rows)
     return Picked(
         spec=spec,
         target=target,
