@@ -90,13 +90,11 @@ def pick(
     """
     spec = registry.spec(model)
     compute.check_track(spec, track)
-    if strategy not in STRATEGIES:
-        raise UserError(f"There is no strategy '{strategy[:40]}'; choose one of: {', '.join(STRATEGIES)}.")
+    used = _used(strategy, shares)
     letters, kept = _different(found, spec, n)
-    used = tuple(shares or DEFAULT_SHARES) if strategy == "mix" else (strategy,)
-    target = spec.tracks[spec.track_index(track)].target
+    run, target = runner(spec, asker, "batch"), spec.tracks[spec.track_index(track)].target
     told = describe(
-        runner(spec, asker, "batch"),
+        run,
         spec,
         target,
         codes_from(letters),
@@ -107,8 +105,7 @@ def pick(
     )
     chosen = choose(strategy, told.candidates, n, seed=seed, shares=shares)
     information, random, sentence = _expected(told, chosen, seed)
-    members = told.members[:, chosen.rows]
-    places = tuple(kept[row] for row in chosen.rows)
+    members, places = told.members[:, chosen.rows], tuple(kept[row] for row in chosen.rows)
     return Picked(
         spec=spec,
         target=target,
@@ -139,6 +136,17 @@ def table(found: Picked) -> dict[str, list[Any]]:
         f"predicted {found.target.track} ({unit})": [round(float(value), 4) for value in found.predicted],
         "spread between networks": [round(float(value), 4) for value in found.spread],
     }
+
+
+def _used(strategy: str, shares: Mapping[str, float] | None) -> tuple[str, ...]:
+    """The strategies that choose.
+
+    Raises:
+        UserError: when there is none of that name.
+    """
+    if strategy not in STRATEGIES:
+        raise UserError(f"There is no strategy '{strategy[:40]}'; choose one of: {', '.join(STRATEGIES)}.")
+    return tuple(shares or DEFAULT_SHARES) if strategy == "mix" else (strategy,)
 
 
 def _different(found: SequenceSet, spec: ModelSpec, n: int) -> tuple[list[str], list[int]]:

@@ -58,7 +58,7 @@ def summary(done: list[dict[str, Any]]) -> dict[str, Any]:
 
 def mean_interval(values: npt.NDArray[np.float64]) -> dict[str, float]:
     """Mean over seeds (seeds,) with its 95 % interval (Student's t)."""
-    half = _T[len(values)] * values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    half = float(_T[len(values)] * values.std(ddof=1) / len(values) ** 0.5) if len(values) > 1 else float("nan")
     mean = float(values.mean())
     return {"value": round(mean, 4), "low": round(mean - half, 4), "high": round(mean + half, 4)}
 

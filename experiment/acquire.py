@@ -1,4 +1,11 @@
-"""Which sequences to measure next: strategies that choose a batch from candidates, and what the batch is expected to tell."""
+"""Which sequences to measure next: strategies that choose a batch from candidates.
+
+The default is core-set. On the retina pool (``benchmarks/active_learning.json``: 10,000 elements, five batches of 500 after 500
+random ones, a small network, five seeds) the area under its learning curve (Pearson r on held-out elements) lies 0.019 (0.009 to
+0.029) above that of random choice, paired by seed; ensemble variance 0.014 (0.007 to 0.022), LCMD 0.015 (-0.001 to 0.030), margin
+0.006 (-0.005 to 0.017). On building blocks, designs unlike the pool, every strategy lies above random (core-set by 0.078), and
+none beyond its interval.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +35,7 @@ STRATEGIES = {
 SHORTLIST = (
     3  # candidates with the highest scores, in batches, of which a core set is taken: diversity within the batch
 )
-DEFAULT = "mix"
+DEFAULT = "core-set"
 DEFAULT_SHARES = {"random": 0.5, "lcmd": 0.5}
 
 
