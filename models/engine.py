@@ -35,7 +35,8 @@ Progress = Callable[[float], None]
 Priority = Literal["interactive", "batch"]
 
 BATCH_NICENESS = 10  # a fifth to a tenth of a processor that somebody else wants as well
-HELD_SECONDS = 0.5  # that a slice of a batch waits at most while somebody waits for a page
+HELD_SECONDS = 1.0  # that a slice of a batch waits at most while somebody waits for a page
+PAINTING_SECONDS = 0.4  # that a browser takes for a page, perhaps on the same processors
 SLICE_SECONDS = 0.2  # a slice is the unit of fairness, progress and cancelling
 _POLL_SECONDS = 0.03
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # names of glibc's malloc.h
@@ -124,6 +125,7 @@ class Engine:
         }
         self._wake = threading.Condition()
         self._awaited: list[Hashable] = []  # sessions whose page is being made
+        self._painted: tuple[Hashable, float] = None, 0.0  # whose page was made last, and when it will be on the screen
         self._worker: threading.Thread | None = None
         self._gently = ThreadPoolExecutor(1, "cislens-batch", initializer=_give_way)
 
@@ -218,6 +220,7 @@ class Engine:
         finally:
             with self._wake:
                 self._awaited.remove(session)
+                self._painted = (session, time.monotonic() + PAINTING_SECONDS)
                 self._wake.notify_all()
 
     def waiting(self) -> int:
@@ -252,11 +255,7 @@ class Engine:
                 self._compute(taken, pace)
 
     def _wait_for_next(self) -> Request:
-        """The next request; one of a batch not before nobody waits for a page, or ``HELD_SECONDS`` are over.
-
-        A page needs Python for some 50 ms, and a thread of low priority that holds Python's lock is not soon given a
-        processor to hand it back.
-        """
+        """The next request; of a batch not before nobody waits for a page, made and painted, or ``HELD_SECONDS`` are over."""
         held_until = None
         while True:
             first = self._next()
@@ -266,9 +265,11 @@ class Engine:
             now = time.monotonic()
             held_until = held_until or now + HELD_SECONDS
             waited_for = first.priority == "interactive" or first.session in self._awaited
-            if waited_for or not self._awaited or now >= held_until:
+            painted = self._painted[1] if self._painted[0] != first.session else 0.0
+            until = held_until if self._awaited else min(held_until, painted)
+            if waited_for or now >= until:
                 return first
-            self._wake.wait(held_until - now)
+            self._wake.wait(until - now)
 
     def _next(self) -> Request | None:
         """The next request in turn: interactive before batch, sessions round-robin, a session's own in order."""
