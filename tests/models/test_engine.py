@@ -277,6 +277,7 @@ def test_only_the_engine_calls_a_model():
         "interpret/crossings.py",
         "models/sketch.py",
         "experiment/refine.py",  # what it trains: in a process of its own, under a lease
+        "experiment/refine_steps.py",
         "models/alleles.py",
         "models/train.py",
         "models/held_out.py",
