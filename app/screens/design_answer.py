@@ -25,7 +25,7 @@ def show(design: Design) -> None:
         if design.assay == "CRISPRi":
             st.warning(NOT_SEARCHED, icon=":material/info:")
         _downloads(design)
-        project_picker.keep("design", lambda project: compute_project.keep_design(project, design))
+        project_picker.keep("designing", lambda project: compute_project.keep_design(project, design))
         arms, picture = st.columns([0.36, 0.64])
         with arms:
             _arms(design)

@@ -186,7 +186,8 @@ def test_the_design_page_keeps_the_design_in_a_project_that_is_named_there():
         page.query_params[name] = value
     page = page.run()
     assert not page.exception
-    page.selectbox(key="design-project").set_value("Enhancers, autumn")
+    page.selectbox(key="designing-project").options.append("Enhancers, autumn")  # as typing a new name does
+    page.selectbox(key="designing-project").set_value("Enhancers, autumn")
     button(page, "Keep in project").click()
     page = page.run()
     assert not page.exception
