@@ -41,16 +41,8 @@ def show() -> None:
     except UserError as error:
         problem(str(error))
     _started()
-    _lineage()
-
-
-def _lineage() -> None:
-    """The line of the chosen model; promoting and rolling back stand there, beside what the gate said."""
-    chosen = st.session_state.get("refine-model")
-    if chosen is not None:
-        name = registry.spec(str(chosen)).name
-        st.markdown(f"##### Lineage of {text(name)}")
-        lineage.show(name)
+    st.markdown("##### Lineage of models")
+    lineage.show()
 
 
 def _form(specs: tuple[ModelSpec, ...]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import compute_measure, compute_project, today
+from app import cli, compute_measure, compute_project, today
 from app.design_question import DesignQuestion
 from app.view import View
 from experiment import oracle, refine_rows, verdict
@@ -200,3 +200,22 @@ def test_the_design_page_keeps_the_design_in_a_project_that_is_named_there():
     assert Design.from_json(store.record("designs", entry.id)) == design
     assert len(store.entries("hypotheses", project.id)) == len(design.hypotheses) > 0
     assert list(compute_project.designs()) == [entry.id]
+
+
+def test_the_commands_keep_in_a_project(tmp_path, capsys):
+    design, plate = tmp_path / "order", tmp_path / "plate.tsv"
+    words = ["--arms", "hypothesis", "--barcodes", "1", "--out", str(design), "--project", "By command"]
+    assert cli.main(["design", "--model", "tf-binding", "sb1:58,351-58,510", *words]) == 0
+    assert "Kept in the project By command" in capsys.readouterr().err
+    manifest = tmp_path / "order.json"
+    _, constructs = compute_measure.claims_of(manifest.read_bytes())
+    plate.write_bytes(oracle.as_table(oracle.measure(constructs, seed=1).rows))
+    asked = ["--model", "tf-binding", "--hypotheses", str(manifest), "--project", "By command"]
+    assert cli.main(["measure", str(plate), *asked]) == 0
+    assert "of the design library, and" in capsys.readouterr().err
+    store = open_store()
+    (project,) = store.projects()
+    (entry,) = store.entries("measurements", project.id)
+    assert entry.columns["design"] == store.entries("designs", project.id)[0].id
+    assert store.upload(entry.columns["upload"]) == plate.read_bytes()
+    assert len(store.entries("verdicts", project.id)) == len(store.entries("hypotheses", project.id)) > 0
