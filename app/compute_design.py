@@ -52,10 +52,6 @@ def design(question: DesignQuestion, asker: Asker, *, address: str = "", link: s
     return compute.cache().get(key, lambda: _design(question, asker, address, link), wait=asker.wait)
 
 
-def keep(design: Design) -> None:
-    """Keeps a finished design. Until there is a store, it lives in the session and in the files taken away."""
-
-
 def _design(question: DesignQuestion, asker: Asker, address: str, link: str) -> Design:
     view, plan = question.view, question.plan
     source, spec = compute.genome(view, asker), registry.spec(view.model)

@@ -60,6 +60,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--currency", default="USD")
     sub.add_argument("--leave-out", action="store_true", help="leave out what cannot be ordered instead of refusing")
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--project", help="keep the design and its hypotheses in the project of that name")
     sub.add_argument("--address", default="", help="where Cislens is served, for the links; relative unless given")
     sub.add_argument("--remote", action="store_true", help="allow sending the places to the genome server")
 
@@ -78,7 +79,7 @@ def _oligo_options(sub: argparse.ArgumentParser) -> None:
 
 def design(options: argparse.Namespace) -> int:
     """Makes the library and writes its files, all or none."""
-    from app import compute, compute_design, export
+    from app import compute, compute_design, compute_project, export
     from app.design_question import DesignQuestion
     from experiment import order_sheet
     from experiment.design import ARMS, Costs, Plan
@@ -126,6 +127,10 @@ def design(options: argparse.Namespace) -> int:
     for ending, write in zip(ENDINGS, written, strict=True):
         export.write_file(Path(f"{prefix}.{ending}"), write(made))
     _say(made, prefix)
+    if options.project:
+        project = compute_project.project(options.project)
+        kept = compute_project.keep_design(project.id, made)
+        print(f"Kept in the project {project.name}: {kept.words}.", file=sys.stderr)
     return 0
 
 

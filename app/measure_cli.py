@@ -38,6 +38,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--out", metavar="PREFIX", help="writes PREFIX.json, and PREFIX.tsv and PREFIX.verdicts.tsv if there are any"
     )
+    sub.add_argument("--project", help="keep the table and its verdicts in the project of that name")
     sub.epilog = (
         "Exit code: 0 every row was used, 1 nothing was read, 2 wrong options, 3 read, but some rows were left out."
     )
@@ -53,7 +54,7 @@ def measure(options: argparse.Namespace) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from app import compute_measure, export_measure
+    from app import compute_measure, compute_project, export_measure
     from app.compute import Asker
     from app.export import check_place, write_file
     from models import registry
@@ -82,6 +83,10 @@ def _measure(options: argparse.Namespace) -> int:
     if taken.pairs is None and not compute_measure.without_bases(taken):
         found = compute_measure.compared(taken, spec.model_id, track, asker)
         print(f"{spec.model_id}, {track}: {compute_measure.sentence(found)}")
+    if options.project:
+        project = compute_project.project(options.project)
+        kept = compute_project.keep_measurements(project.id, taken, source.read_bytes(), hypotheses, judged)
+        print(f"Kept in the project {project.name}: {kept.words}.", file=sys.stderr)
     if options.out:
         record = export_measure.report(taken, found, judged, spec, track, ranking)
         write_file(Path(f"{options.out}.json"), export_measure.as_json(record))

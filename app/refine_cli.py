@@ -26,6 +26,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--epochs", type=int, default=4, help="passes over the new rows")
     sub.add_argument("--bound", type=float, default=0.02, help="largest loss of r on an old table that the gate bears")
     sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--project", help="keep the refinement in the project of that name: its model joins the lineage")
     sub.add_argument(
         "--out", required=True, metavar="OUT.json", help="the record; the same command goes on after a stop"
     )
@@ -33,7 +34,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
 
 def refine(options: argparse.Namespace) -> int:
     """Refines, keeps the new model under its full model_id, and writes the record. Exit code 3: the gate did not accept it."""
-    from app import compute_refine, export
+    from app import compute_project, compute_refine, export
     from experiment import refine as refinements
     from experiment import refine_child, refine_steps
     from models import registry
@@ -51,6 +52,10 @@ def refine(options: argparse.Namespace) -> int:
         raise UserError("The refinement left no record; start it again.")
     compute_refine.keep(made)
     export.write_file(out, compute_refine.record_json(made))
+    if options.project:
+        project = compute_project.project(options.project)
+        kept = compute_project.keep_refinement(project.id, made)
+        print(f"Kept in the project {project.name}: {kept.words}.", file=sys.stderr)
     for words in made.verdict.words:
         print(words)
     print(f"{made.child}\t{made.strategy}\t{'accepted' if made.verdict.accepted else 'not accepted'}")

@@ -74,8 +74,16 @@ def measure(
         for one, found in zip(wanted, values, strict=True)
         for index, value in enumerate(found)
     )
-    digest = hashlib.sha256(repr((seed, replicates, noise, wanted)).encode()).hexdigest()
+    digest = hashlib.sha256(as_table(rows)).hexdigest()
     return Measurements(NAME, "MPRA", LOG2_ACTIVITY, rows, digest, remarks=(f"Simulated by the grammar, seed {seed}.",))
+
+
+def as_table(rows: Iterable[Reading]) -> bytes:
+    """What a laboratory would send: one line for each element and replicate, as ``measurements_read`` reads it."""
+    head = "name\tsequence\treplicate\tlog2\tcontrol\n"
+    return (
+        head + "".join(f"{one.name}\t{one.bases}\t{one.replicate}\t{one.value!r}\t{one.control}\n" for one in rows)
+    ).encode()
 
 
 @lru_cache(maxsize=20_000)

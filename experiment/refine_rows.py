@@ -1,13 +1,14 @@
 """Measured tables for a refinement: which rows are learned from, which choose, which calibrate, and which judge.
 
-A table has the columns ``name``, ``sequence`` and ``value``; ``sd`` (of the value), ``split`` (train or valid) and ``place``
-(rows of one place, such as a locus and its mutants, are kept together) where it has them.
+A table has the columns ``name``, ``sequence`` and ``value``; ``sd`` (of the value), ``split`` (train or valid), ``place`` (rows of one place, such as
+a locus and its mutants, are kept together) and ``weight`` (how much a row counts while it is learned from) where it has them.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -56,6 +57,7 @@ class Row:
         sd: standard deviation of the value, or None.
         split: ``train``, ``valid`` or empty: decided here.
         place: rows of the same place stay together; empty: those that share 25 bp do.
+        weight: how much it counts while it is learned from, beside its noise; what judges is not weighted.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Row:
     sd: float | None = None
     split: str = ""
     place: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,12 @@ def read_table(name: str, data: bytes, spec: ModelSpec, track: str) -> Table:
 
 
 def of_readings(name: str, digest: str, readings: Iterable[Reading], spec: ModelSpec, track: str) -> Table:
-    """The same from measurements: replicates of an element become their mean, and the sd of it where there are several."""
+    """The same from measurements, as ``rows_of`` sees them."""
+    return cut_up(name, digest, list(rows_of(readings)), Counter(), spec, track)
+
+
+def rows_of(readings: Iterable[Reading]) -> tuple[Row, ...]:
+    """One row for each measured element: the mean of its replicates, and the sd of that where there are several."""
     by_name: dict[str, list[Reading]] = {}
     for one in readings:
         by_name.setdefault(one.name, []).append(one)
@@ -125,7 +133,18 @@ def of_readings(name: str, digest: str, readings: Iterable[Reading], spec: Model
         values = np.array([one.value for one in found])
         sd = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else found[0].sd
         rows.append(Row(element, found[0].bases.upper(), float(values.mean()), sd))
-    return cut_up(name, digest, rows, Counter(), spec, track)
+    return tuple(rows)
+
+
+def as_table(rows: Iterable[Row]) -> bytes:
+    """Rows as the table that ``read_table`` reads; the same rows give the same bytes."""
+    written = io.StringIO()
+    lines = csv.writer(written, delimiter="\t", lineterminator="\n")
+    lines.writerow((*_COLUMNS, "sd", "weight", "split", "place"))
+    for row in rows:
+        sd = "" if row.sd is None else repr(row.sd)
+        lines.writerow((row.name, row.bases, repr(row.value), sd, repr(row.weight), row.split, row.place))
+    return written.getvalue().encode()
 
 
 def cut_up(name: str, digest: str, rows: list[Row], dropped: Mapping[str, int], spec: ModelSpec, track: str) -> Table:
@@ -148,6 +167,8 @@ def cut_up(name: str, digest: str, rows: list[Row], dropped: Mapping[str, int], 
     elements = Elements(codes, labels, weights_of([row.sd for row in kept], unit), clusters)
     sides = _sides(kept, clusters)
     parts = {part: elements.chosen(sides == part) for part in _PARTS}
+    counts = np.array([row.weight for row in kept], np.float32)[sides == "train"]
+    parts["train"] = replace(parts["train"], weights=parts["train"].weights * counts)
     short = next(
         (part for part, least in (("train", FEWEST_TRAINING), ("early", 3), ("valid", 20)) if parts[part].n < least),
         None,
@@ -198,10 +219,14 @@ def _rows(name: str, text: str) -> tuple[list[Row], Counter[str]]:
         if value is None:
             dropped["without a value"] += 1
             continue
+        weight = _number(cells.get("weight", "") or "1")
+        if weight is None or weight <= 0:
+            dropped["whose weight is no number above 0"] += 1
+            continue
         split = {"valid": "valid", "validation": "valid", "test": "valid", "train": "train"}.get(
             cells.get("split", "").lower(), ""
         )
-        rows.append(Row(cells["name"], cells["sequence"].upper(), value, sd, split, cells.get("place", "")))
+        rows.append(Row(cells["name"], cells["sequence"].upper(), value, sd, split, cells.get("place", ""), weight))
     return rows, dropped
 
 

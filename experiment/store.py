@@ -207,7 +207,7 @@ class Store:
         """Lets a model of the lineage answer to its name; whatever answered until now keeps answering to its model_id.
 
         Raises:
-            UserError: when the model is in no lineage, or not on this server.
+            UserError: when the model is in no lineage, or not on this server, or its gate did not accept it and ``why`` is empty.
         """
         from models import registry
 

@@ -148,9 +148,15 @@ def promote(connection: Connection, model_id: str, before: str, why: str) -> str
         why: what is said about it.
 
     Raises:
-        UserError: when the model is in no lineage.
+        UserError: when the model is in no lineage, or its gate did not accept it and nothing is said why it should answer.
     """
     name = name_of(connection, model_id)
+    made = tables.refinements
+    accepted = connection.execute(select(made.c.accepted).where(made.c.child == model_id)).scalar()
+    if accepted is not None and not accepted and not why.strip():
+        raise UserError(
+            f"The acceptance gate did not accept {model_id[:100]}; say why it should answer to '{name}' all the same."
+        )
     newest = _newest(connection, name)
     if newest is None or newest["model_id"] != model_id:
         _add(connection, name, model_id, before, None if newest is None else newest["id"], "promote", why)

@@ -247,11 +247,12 @@ def _with_promoted(found: list[_Entry], answers: dict[str, str]) -> list[_Entry]
     """Where a model was promoted for a name, that one is current and the others of the name answer to their ids only."""
     here = {entry.spec.model_id for entry in found if entry.spec is not None}
     lost = {name: model_id for name, model_id in answers.items() if model_id not in here}
-    kept = []
+    kept, current = [], set[str]()
     for entry in found:
         names = (entry.folder.name, _stated_name(entry.folder)) if entry.spec is None else (entry.spec.name,)
         chosen = [answers[name] for name in names if name in answers and name not in lost]
-        is_it = entry.spec is not None and entry.spec.model_id in chosen
+        is_it = entry.spec is not None and entry.spec.model_id in {*chosen} - current  # of two copies the first
+        current |= {entry.spec.model_id} if is_it and entry.spec is not None else set()
         kept.append(replace(entry, archived=not is_it) if chosen else entry)
     for name, model_id in lost.items():
         words = f"{model_id}, which was promoted to answer to {name}, is not on this server; restore it or roll {name} back."

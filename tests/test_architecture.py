@@ -71,6 +71,8 @@ WITHOUT_STREAMLIT = {
         "compute_acquire",
         "acquire_cli",
         "compute_refine",
+        "compute_project",
+        "today",
         "refine_cli",
     )
 }

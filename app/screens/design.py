@@ -142,5 +142,4 @@ def _make(asked: DesignQuestion, waiting) -> None:  # type: ignore[no-untyped-de
         problem(str(error))
     else:
         waiting.empty()
-        compute_design.keep(made)
         st.session_state[_MADE] = (asked, made)

@@ -6,7 +6,9 @@ from itertools import islice
 
 import streamlit as st
 
+from app import compute_project
 from app.figures import design as pictures
+from app.screens import project_picker
 from app.widgets import numbers_table, text
 from experiment import order_sheet
 from experiment.design import Design
@@ -23,6 +25,7 @@ def show(design: Design) -> None:
         if design.assay == "CRISPRi":
             st.warning(NOT_SEARCHED, icon=":material/info:")
         _downloads(design)
+        project_picker.keep("designing", lambda project: compute_project.keep_design(project, design))
         arms, picture = st.columns([0.36, 0.64])
         with arms:
             _arms(design)

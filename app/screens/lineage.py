@@ -87,16 +87,26 @@ def _buttons(kept: Store, row: Row) -> None:
     if row.can_be_rolled_back:
         told = _told(kept.roll_back, node.model_id, f"What answered before {node.model_id} answers again.")
         st.button("Roll back", key=f"roll-back-{node.model_id}", on_click=told)
-    if row.can_be_promoted:
-        refused = node.accepted is False
+    if row.can_be_promoted and node.accepted is False:
+        _promote_all_the_same(kept, row)
+    elif row.can_be_promoted:
         told = _told(kept.promote, node.model_id, f"{node.model_id} answers to {node.name} now.")
-        st.button(
-            "Promote anyway" if refused else "Promote",
-            key=f"promote-{node.model_id}",
-            on_click=told,
-            type="secondary" if refused else "primary",
-            help="The acceptance gate did not accept this model." if refused else None,
-        )
+        st.button("Promote", key=f"promote-{node.model_id}", on_click=told, type="primary")
+
+
+def _promote_all_the_same(kept: Store, row: Row) -> None:
+    """A model that its gate did not accept answers to the name only with a reason, which is recorded."""
+    node = row.node
+    with st.popover("Promote all the same"):
+        st.caption("The acceptance gate did not accept this model. Say why it should answer to the name all the same.")
+        key = f"why-{node.model_id}"
+        st.text_input("Reason", key=key, max_chars=300)
+
+        def promote(model_id: str) -> None:
+            kept.promote(model_id, str(st.session_state.get(key, "")))
+
+        told = _told(promote, node.model_id, f"{node.model_id} answers to {node.name} now.")
+        st.button("Promote all the same", key=f"promote-{node.model_id}", on_click=told)
 
 
 def _told(act: Callable[[str], None], model_id: str, done: str) -> Callable[[], None]:

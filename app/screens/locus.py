@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app import answer as answers
-from app import compute
+from app import compute, today
 from app.components import igv
 from app.examples import EXAMPLES
 from app.figures import beside as beside_figure
@@ -30,7 +30,7 @@ from app.screens import (
     state,
     user_tracks,
 )
-from app.view import PANELS, View
+from app.view import PANELS, Beside, View
 from app.widgets import UNITS, chips, problem, progress_in, said, text
 from genome import catalog
 from genome.catalog import RemoteNotAllowed
@@ -58,6 +58,7 @@ def show() -> None:
             problem(wrong)
         for notice in st.session_state.pop("notices", ()):
             st.caption(text(notice))
+        _today(view)
     sidebar.show(view)
     with head:
         _search(view)
@@ -69,6 +70,21 @@ def show() -> None:
         except UserError as error:
             problem(str(error))
             st.caption("Nothing you typed is lost: correct it above, or open an example.")
+
+
+def _today(view: View) -> None:
+    """Where another model answers to the name by now: one line that offers the same view with it."""
+    now = today.of(view)
+    if now is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="then-and-now"):
+        name = now.model.rpartition("-")[0]
+        st.caption(text(f"This is {view.model}; {name} is {now.model} today.", 300), width="content")
+        st.page_link(
+            navigation.home(), label="The same with today's", icon=":material/update:", query_params=now.to_query()
+        )
+        both = replace(view, beside=Beside(now.model, now.track), panel="beside")
+        st.page_link(navigation.home(), label="Then and now", icon=":material/compare:", query_params=both.to_query())
 
 
 def _typed() -> str | None:

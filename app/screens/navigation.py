@@ -13,27 +13,6 @@ def pages() -> list[StreamlitPage]:
         variants_page(),
         what_if_page(),
         design_page(),
-        projects_page(),
-        models_page(),
-        sequence_set_page(),
-        jobs_page(),
-    ]
-    return [
-        home(),
-        variants_page(),
-        what_if_page(),
-        design_page(),
-        measure_page(),
-        projects_page(),
-        models_page(),
-        sequence_set_page(),
-        jobs_page(),
-    ]
-    return [
-        home(),
-        variants_page(),
-        what_if_page(),
-        design_page(),
         measure_page(),
         refine_page(),
         projects_page(),

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import project_table
 from app.project_table import Table
-from app.screens import lineage
+from app.screens import lineage, project_picker
 from app.widgets import problem, text
 from experiment.store import Store, open_store
 from experiment.store_records import Project
@@ -26,7 +26,11 @@ def show() -> None:
         return
     _new(kept)
     if found:
-        chosen = st.selectbox("Project", found, format_func=lambda one: one.name, key="project")
+        names = [one.name for one in found]
+        last = project_picker.chosen()
+        index = names.index(last) if last in names else 0
+        chosen = st.selectbox("Project", found, index=index, format_func=lambda one: one.name, key="project")
+        project_picker.choose(chosen.name)
         _project(kept, chosen)
     else:
         st.caption("There is no project yet; name one, and save hypotheses, designs and measurements into it.")
@@ -41,6 +45,7 @@ def _new(kept: Store) -> None:
         if button.form_submit_button("Add", width="stretch"):
             try:
                 kept.add_project(str(name or ""))
+                project_picker.choose(" ".join(str(name).split()))
             except UserError as error:
                 problem(str(error))
                 return

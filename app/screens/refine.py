@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import compute_refine
-from app.screens import navigation, state
+from app import compute_project, compute_refine
+from app.screens import lineage, navigation, project_picker, refine_tables, state
 from app.widgets import numbers_table, problem, text
 from experiment import jobs, refine
 from experiment.job_status import Job
@@ -41,6 +41,8 @@ def show() -> None:
     except UserError as error:
         problem(str(error))
     _started()
+    st.markdown("##### Lineage of models")
+    lineage.show()
 
 
 def _form(specs: tuple[ModelSpec, ...]) -> None:
@@ -58,9 +60,12 @@ def _form(specs: tuple[ModelSpec, ...]) -> None:
             accept_multiple_files=True,
             key="refine-old",
         )
-        first, why = refine.usual(bool(old))
+        kept_new, kept_old = refine_tables.pickers(left, right)
+        first, why = refine.usual(bool(old or kept_old))
         names = list(CANDIDATES)
-        strategy = str(right.selectbox("Strategy", names, index=names.index(first), key=f"refine-strategy-{bool(old)}"))
+        strategy = str(
+            right.selectbox("Strategy", names, index=names.index(first), key=f"refine-strategy-{bool(old or kept_old)}")
+        )
         right.caption(f"{SAID[strategy]}{f' Suggested here: {why}' if strategy == first else ''}")
         track = _track(left, spec, strategy)
         anchors = st.text_area(
@@ -72,8 +77,7 @@ def _form(specs: tuple[ModelSpec, ...]) -> None:
         epochs, bound, seed = _numbers()
         if not st.button("Refine", type="primary", key="refine-start"):
             return
-        if new is None:
-            raise UserError("Give a table of new measurements first.")
+        learned, shown = refine_tables.given(new, kept_new, old or (), kept_old)
         marked = compute_refine.anchors_of(str(anchors or ""), spec)
         if here:
             marked = (compute_refine.anchor_of(state.looked_at(), spec, state.asker()), *marked)
@@ -81,8 +85,8 @@ def _form(specs: tuple[ModelSpec, ...]) -> None:
             spec.model_id,
             track,
             strategy,
-            refine.keep_table(new.name, new.getvalue()),
-            tuple(refine.keep_table(one.name, one.getvalue()) for one in old or ()),
+            learned,
+            shown,
             marked,
             epochs=epochs,
             bound=bound,
@@ -193,6 +197,7 @@ def _result(job: Job, found: Refinement) -> None:
             mime="application/json",
             key=f"refine-record-{job.digest}",
         )
+    project_picker.keep(f"refine-{job.digest}", lambda project: compute_project.keep_refinement(project, found))
 
 
 def _strength(one: dict[str, object]) -> str:

@@ -97,9 +97,14 @@ def test_the_page_promotes_and_rolls_back(line):
     assert "<b>round 2" not in words
     assert "Worse on round 1 than 0\\.02\\." in words
     (button,) = [one for one in shown.button if one.key == f"promote-{child}"]
-    assert button.label == "Promote anyway"
+    assert button.label == "Promote all the same"
+    shown = button.click().run()
+    assert registry.spec("toy").model_id == parent  # not without a reason
+    shown.text_input(key=f"why-{child}").set_value("The old rows were measured badly.")
+    (button,) = [one for one in shown.button if one.key == f"promote-{child}"]
     shown = button.click().run()
     assert not shown.exception
+    assert open_store().promotions()[0].why == "The old rows were measured badly."
     assert registry.spec("toy").model_id == child
     assert f"promote-{parent}" in [one.key for one in shown.button]
     (button,) = [one for one in shown.button if one.key == f"roll-back-{child}"]

@@ -14,6 +14,7 @@ from experiment import long_refine, refine, refine_child, refine_steps
 from experiment.job_files import Order
 from experiment.job_status import Job
 from experiment.refine import CANDIDATES, Refinement
+from experiment.store import close_store, open_store
 from genome.errors import UserError
 from genome.locus import Locus
 from models import registry
@@ -78,8 +79,33 @@ def test_the_page_tells_what_was_gained_and_forgotten(done, monkeypatch):
     assert "The gate" in said
     assert "new rows of new" in said.replace("\\", "")
     assert list(page.dataframe[0].value["held-out rows of"]) == ["new: new.tsv", "old: old.tsv"]
+    page = keep_and_promote(page, done)
     next(button for button in page.button if button.label == "Refine").click()
     assert "Give a table of new measurements" in page.run().error[0].value.replace("\\", "")
+
+
+def keep_and_promote(page: AppTest, done: Refinement) -> AppTest:
+    """Keeps the refinement in a project, and lets its model answer to the name: with a reason where its gate says no."""
+    (picker,) = [one for one in page.selectbox if one.label == "Project"]
+    picker.options.append("Round 2")  # as typing a new name does
+    picker.set_value("Round 2")
+    next(one for one in page.button if one.label == "Keep in project").click()
+    page = page.run()
+    assert not page.exception
+    assert [project.name for project in open_store().projects()] == ["Round 2"]
+    assert open_store().lineage("toy-reporter")[1].model_id == done.child
+    if not done.verdict.accepted:
+        page = page.button(key=f"promote-{done.child}").click().run()
+        assert registry.spec("toy-reporter").model_id == done.parent
+        page.text_input(key=f"why-{done.child}").set_value("We looked at the rows.")
+    page = page.button(key=f"promote-{done.child}").click().run()
+    assert not page.exception
+    assert registry.spec("toy-reporter").model_id == done.child
+    assert [spec.model_id for spec in registry.specs() if spec.name == "toy-reporter"] == [done.child]
+    page = page.button(key=f"roll-back-{done.child}").click().run()
+    assert registry.spec("toy-reporter").model_id == done.parent
+    close_store()
+    return page
 
 
 def test_every_strategy_can_be_named_on_the_command_line():
