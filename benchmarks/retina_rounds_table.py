@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from benchmarks.retina_rounds_figure import figure_svg
 
-STRATEGIES = ("naive", "replay", "replay + distill", "ewc", "adapter", "distill", "scratch")
+STRATEGIES = ("naive", "replay", "ewc", "adapter", "distill", "scratch")
 RESAMPLES = 1000
 LITTLE = 0.02  # forgetting below which there is nothing to prevent
 Floats = npt.NDArray[np.float64]

@@ -69,8 +69,8 @@ class RefineTask:
 
     @property
     def n_old(self) -> int:
-        """Old rows per pass."""
-        return round(self.strategy.replay * self.new.n) if self.old else 0
+        """Old rows per pass; at most every one once."""
+        return min(round(self.strategy.replay * self.new.n), sum(rows.n for rows in self.old))
 
     def steps(self) -> int:
         """Batches per pass."""

@@ -33,7 +33,7 @@ class Strategy:
         name: as people call it.
         trained: ``all`` weights; the ``head`` alone; low-rank ``adapters`` of every weight matrix; or a ``new head`` for a
             new assay, beside the old ones, which stay as they are.
-        replay: old rows that are shown again per new row, drawn anew for each pass.
+        replay: old rows that are shown again per new row, drawn anew for each pass; at most every old row once.
         pick: ``reservoir``: each old row is equally likely; ``balanced``: each earlier set (round, assay) is.
         ewc: strength of the pull of each weight to where it was, by how much the old answers hang on it (its Fisher
             information, divided by the mean over all weights).
