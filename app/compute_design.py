@@ -138,7 +138,16 @@ def _hypothesis_arm(
     notes: list[str],
     asker: Asker,
 ) -> list[Made]:
-    """Mutants of each place; ``tested`` and ``notes`` are added to."""
+    """Mutants of each place; ``tested`` and ``notes`` are added to.
+
+    Raises:
+        UserError: for more than ``MOST_EXPLAINED`` places.
+    """
+    if len(places) > MOST_EXPLAINED:
+        raise UserError(
+            f"Hypothesis mutants need the contributions of every place, and {len(places):,} are listed; give at most "
+            f"{MOST_EXPLAINED}, or leave the hypothesis mutants out."
+        )
     plan, made = question.plan, list[Made]()
     unmade = 0
     for number, place in enumerate(places):

@@ -261,6 +261,12 @@ def test_guides_lie_beside_their_pam_and_say_that_nothing_was_searched(place, ch
     assert "not searched" in json.loads(order_sheet.manifest(design))["off_targets"]
 
 
+def test_more_places_than_anyone_waits_for_are_refused_before_anything_is_computed():
+    places = "\n".join(f"sb1:{start}-{start + 99}" for start in range(1_001, 1_001 + 201 * 100, 100))
+    with pytest.raises(UserError, match="201 are listed; give at most 200"):
+        made(asked(arms=("hypothesis",), texts={"places": places}))
+
+
 def test_what_guides_cannot_do_is_refused():
     plan = Plan("CRISPRi", ("tiling",), layout=GUIDE_LAYOUT, guides=500, barcodes=0)
     with pytest.raises(UserError, match=r"has room for .* guides, and 500 are wanted"):
