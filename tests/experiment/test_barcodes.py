@@ -43,7 +43,7 @@ def layouts(draw):
     )
 
 
-@settings(max_examples=120)
+@settings(max_examples=40)
 @given(layouts(), st.integers(0, 2**31 - 1), st.integers(1, 4), st.integers(1, 12))
 def test_barcodes_keep_every_bound_in_any_oligo(layout, seed, n, count):
     elements = random_dna(count, 30, seed=seed % 1000)
