@@ -49,7 +49,7 @@ def design_page() -> StreamlitPage:
 
 def measure_page() -> StreamlitPage:
     """The screen that takes measurements back."""
-    return st.Page(_measure, title="Measure", url_path="measure", icon=":material/biotech:")
+    return st.Page(_measure, title="Measure", url_path="measure", icon=":material/straighten:")
 
 
 def refine_page() -> StreamlitPage:
