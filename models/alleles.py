@@ -25,7 +25,7 @@ from models.words import Words
 
 TOLERANCE = 1e-5  # of a track's standard deviation plus the size of the scalar
 WORTH = 0.8  # share of a full pass's arithmetic below which a change is carried as the stretch that it reaches
-SHARED = 0.15  # share of a pass from which windows along a stretch are read together
+SHARED = 0.5  # share of a pass from which windows along a stretch are read together
 _LETTERS = 25_600  # of one group: what is worked on stays in the processor's cache
 _LARGEST = 256  # windows side by side
 _MULTIPLICATIONS = 6e9  # of one group if nothing were shared: about a tenth of a second, for others wait meanwhile
