@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from app.figures.heatmap import GREY, INK, LOWERS, RAISES, number, plain
+from app.figures.heatmap import GREY, LOWERS, RAISES, number, plain
+from app.figures.measured import laid_out
 from experiment.measurements_beside import ALARM, Beside
 from experiment.measurements_quality import Quality
 from experiment.verdict import Verdict
 
-_AXIS: dict[str, Any] = {"zerolinecolor": "#cbd5e1", "gridcolor": "#f1f5f9", "tickfont": {"size": 11}}
 _MOST = 5_000  # marks that are drawn; more are thinned evenly, misses kept
 _CONTROLS = {"": ("elements", GREY, "circle"), "positive control": ("positive controls", "#009E73", "triangle-up"), "negative control": ("negative controls", "#CC79A7", "triangle-down")}  # fmt: skip
 _WORDS = {"supported": ("#009E73", "circle"), "refuted": (LOWERS, "x"), "undecided": (GREY, "circle-open")}
@@ -32,7 +32,7 @@ def replicates(found: Quality, unit: str) -> go.Figure | None:
     names = [plain(found.names[index]) for index in kept.tolist()]
     figure = go.Figure(_dots(x, y, names, "replicates"))
     _diagonal(figure, x, y)
-    return _laid_out(figure, f"replicate {plain(pair[0])}, {plain(unit)}", f"replicate {plain(pair[1])}", 300)
+    return laid_out(figure, f"replicate {plain(pair[0])}, {plain(unit)}", f"replicate {plain(pair[1])}", 300)
 
 
 def scatter(found: Beside, unit: str, predicted_unit: str) -> go.Figure:
@@ -54,7 +54,7 @@ def scatter(found: Beside, unit: str, predicted_unit: str) -> go.Figure:
                 hovertemplate="%{text}<extra></extra>",
             )  # fmt: skip
     _band(figure, found)
-    return _laid_out(figure, f"predicted, {plain(predicted_unit)}", f"measured, {plain(unit)}", 380)
+    return laid_out(figure, f"predicted, {plain(predicted_unit)}", f"measured, {plain(unit)}", 380)
 
 
 def left(found: Beside, unit: str) -> go.Figure:
@@ -70,7 +70,7 @@ def left(found: Beside, unit: str) -> go.Figure:
     texts = [_text(found, index, unit) for index in order.tolist()]
     figure.add_trace(_dots(rows.predicted[order], found.residuals[order], texts, "elements"))
     figure.add_hline(y=0, line={"color": "#94a3b8", "width": 1})
-    return _laid_out(figure, "predicted", f"measured − predicted, {plain(unit)}", 300)
+    return laid_out(figure, "predicted", f"measured − predicted, {plain(unit)}", 300)
 
 
 def alarm(found: Beside) -> go.Figure | None:
@@ -81,7 +81,7 @@ def alarm(found: Beside) -> go.Figure | None:
     places = _thinned(np.arange(len(wealth)))
     figure = go.Figure(go.Scatter(x=places + 1, y=wealth[places], mode="lines", line={"color": RAISES, "width": 1.5}))
     figure.add_hline(y=ALARM, line={"color": LOWERS, "width": 1, "dash": "dot"})
-    figure = _laid_out(figure, "measured elements, in random order", "evidence of a change", 220)
+    figure = laid_out(figure, "measured elements, in random order", "evidence of a change", 220)
     figure.update_yaxes(
         type="log", exponentformat="power", dtick=max(1, int(np.log10(wealth.max() / wealth.min()) / 4))
     )
@@ -112,7 +112,7 @@ def verdicts(found: Sequence[Verdict], unit: str) -> go.Figure:
                 mode="markers", name=word, text=texts, hovertemplate="%{text}<extra></extra>",
                 marker={"color": colour, "symbol": symbol, "size": 8},
             )  # fmt: skip
-    figure = _laid_out(figure, f"measured: broken − not broken, {plain(unit)}", "", 120 + 16 * len(shown))
+    figure = laid_out(figure, f"measured: broken − not broken, {plain(unit)}", "", 120 + 16 * len(shown))
     figure.update_yaxes(showticklabels=False, autorange="reversed", showgrid=False)
     return figure
 
@@ -174,19 +174,3 @@ def _diagonal(figure: go.Figure, x: Any, y: Any) -> None:
     ends = [float(min(x.min(), y.min())), float(max(x.max(), y.max()))]
     line = {"color": GREY, "width": 1, "dash": "dot"}
     figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", showlegend=False)
-
-
-def _laid_out(figure: go.Figure, across: str, up: str, height: int) -> go.Figure:
-    drawn = sum(trace.mode == "markers" for trace in figure.data)
-    figure.update_layout(
-        height=height,
-        margin={"l": 60, "r": 20, "t": 16, "b": 50},
-        showlegend=drawn > 1,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"size": 11}},
-        plot_bgcolor="#ffffff",
-        paper_bgcolor="#ffffff",
-        hoverlabel={"bgcolor": "#ffffff", "font": {"color": INK}},
-    )
-    figure.update_xaxes(**_AXIS, title={"text": across, "font": {"size": 12}})
-    figure.update_yaxes(**_AXIS, title={"text": up, "font": {"size": 12}})
-    return figure

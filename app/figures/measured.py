@@ -41,7 +41,7 @@ def scatter(found: Comparison, unit: str, measured_unit: str) -> go.Figure:
         figure.add_scatter(
             x=ends, y=found.line(ends), mode="lines", line=line, name="fitted line", hoverinfo="skip", showlegend=False
         )
-    return _laid_out(figure, f"predicted, {plain(unit)}", f"measured, {plain(measured_unit)}", 320)
+    return laid_out(figure, f"predicted, {plain(unit)}", f"measured, {plain(measured_unit)}", 320)
 
 
 def along(found: Comparison, parted: Residuals, measured_unit: str) -> go.Figure:
@@ -72,7 +72,7 @@ def along(found: Comparison, parted: Residuals, measured_unit: str) -> go.Figure
     opacity = np.where(beyond, 1.0, 0.35) if parted.half is not None else np.full(len(places), 0.5)
     for trace in _marks(found, places, parted.values, texts, opacity):
         figure.add_trace(trace)
-    figure = _laid_out(figure, "position", f"measured − fitted, {plain(measured_unit)}", 260)
+    figure = laid_out(figure, "position", f"measured − fitted, {plain(measured_unit)}", 260)
     figure.update_xaxes(tickformat=",d")
     return figure
 
@@ -107,7 +107,8 @@ def _marks(
     return traces
 
 
-def _laid_out(figure: go.Figure, across: str, up: str, height: int) -> go.Figure:
+def laid_out(figure: go.Figure, across: str, up: str, height: int) -> go.Figure:
+    """Axes and margins of every picture of measurements; a legend where there are several kinds of marks."""
     drawn = sum(trace.mode == "markers" for trace in figure.data)
     figure.update_layout(
         height=height,

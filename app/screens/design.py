@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import streamlit as st
 
-from app import compute, compute_design, compute_whatif
+from app import compute_design, compute_whatif
 from app import design_question as questions
 from app import view as views
 from app.design_question import DesignQuestion
 from app.screens import consent, design_answer, design_form, navigation, state
+from app.screens.asked_place import asked_place, open_link
 from app.view import View
 from app.widgets import problem, progress_in, text
 from genome.catalog import RemoteNotAllowed
 from genome.errors import UserError
-from models import registry
 
 _MADE, _OPENED, _PENDING, _MODEL = "design-made", "design-opened", "design-pending", "designing-model"
 _AT_ONCE = 20  # lines of a list up to which a link is made by itself
@@ -28,9 +28,11 @@ def show() -> None:
         '<div class="cl-sub">from the place looked at to an order sheet: what to measure, beside which controls, at what cost</div>'
     )
     design_form.keep_typed()
-    _open_link()
+    query = st.query_params.to_dict()
+    if views.is_link(query):
+        open_link(query, _linked, key=_MODEL, opened=_OPENED, pending=_PENDING)
     try:
-        view = _view()
+        view = asked_place(_MODEL, _of_model, edits_are=" as variants", then="choose another")
         linked = design_form.fill_in(view, st.session_state.pop(_PENDING, None))
     except RemoteNotAllowed as refusal:
         consent.ask(state.looked_at().genome, refusal)
@@ -60,46 +62,15 @@ def show() -> None:
         design_answer.show(design)
 
 
-def _open_link() -> None:
-    """Takes up the view and the design of the address, once; a damaged one is said and left."""
-    query = st.query_params.to_dict()
-    if not views.is_link(query) or st.session_state.get(_OPENED) == query:
-        return
-    st.session_state[_OPENED] = query
-    try:
-        asked = questions.from_query(query) if questions.asks(query) else None
-        view, wrong = state.of_link(query)
-    except UserError as error:
-        problem(str(error))
-        return
-    if wrong:
-        problem(wrong)
-    state.look_at(view)
-    st.session_state[f"{_MODEL}-{view.model}"] = view.model
-    if asked is not None:
-        st.session_state[_PENDING] = asked
+def _linked(query: dict[str, str]) -> DesignQuestion | None:
+    """The design of an address; None where it is a view alone."""
+    return questions.from_query(query) if questions.asks(query) else None
 
 
-def _view() -> View:
-    """The place looked at on the Locus page, asked of the chosen model."""
-    looked_at = state.looked_at()
-    picker, place = st.columns([0.45, 0.55], vertical_alignment="bottom")
-    specs = {spec.model_id: spec for spec in registry.specs()}
-    ids = list(specs)
-    key = f"{_MODEL}-{looked_at.model}"
-    if st.session_state.get(key) not in ids:
-        st.session_state[key] = looked_at.model if looked_at.model in ids else ids[0]
-    chosen = picker.selectbox("Model", ids, format_func=lambda name: specs[name].title, key=key)
-    view = looked_at if chosen == looked_at.model else compute_whatif.of_model(looked_at, str(chosen))
-    view = replace(view, contig=compute.contig_digest(view, state.asker()), beside=None, panel="edit")
-    edits = f", with {len(view.edits)} edit{'s' if len(view.edits) > 1 else ''} as variants" if view.edits else ""
-    place.page_link(
-        navigation.home(),
-        label=f"{text(view.genome)} **{text(view.locus)}**{edits}: choose another on the Locus page",
-        icon=":material/search:",
-        query_params=view.to_query(),
-    )
-    return view
+def _of_model(view: View, model: str) -> View:
+    """The place as another page would have it, but with nothing beside it, and open where edits are seen."""
+    found = view if model == view.model else compute_whatif.of_model(view, model)
+    return replace(found, beside=None, panel="edit")
 
 
 def _buttons(asked: DesignQuestion | None) -> bool:

@@ -7,17 +7,17 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app import compute, compute_question, compute_whatif
+from app import compute_question, compute_whatif
 from app import question as questions
 from app.question import Question
 from app.screens import navigation, state, what_if_answer, what_if_forms, what_if_job
+from app.screens.asked_place import asked_place, open_link
 from app.screens.what_if_forms import QUESTIONS
 from app.view import View
 from app.whatif_record import Result
 from app.widgets import problem, progress_in, text
 from genome.errors import UserError
 from interpret.trans import asked as asked_in_words
-from models import registry
 
 _ANSWERS, _QUESTION, _PENDING, _OPENED = "whatif-answers", what_if_forms.CHOSEN, "whatif-pending", "whatif-opened"
 _MODEL = "whatif-model"
@@ -30,9 +30,11 @@ def show() -> None:
         '<div class="cl-sub">change the sequence, not the cell: what would the model predict, and how sure is that?</div>'
     )
     _keep_typed()
-    _open_link()
+    query = st.query_params.to_dict()
+    if questions.asks(query):
+        open_link(query, questions.from_query, key=_MODEL, opened=_OPENED, pending=_PENDING)
     try:
-        view = _view()
+        view = asked_place(_MODEL, compute_whatif.of_model, edits_are="", then="change it")
         what_if_forms.fill_in(view, state.asker())
     except UserError as error:
         problem(str(error))
@@ -63,25 +65,6 @@ def show() -> None:
                 f"The answer below is for {text(last[0].locus)} and {text(last[0].model)}; ask again for this place."
             )
         what_if_answer.show(*last)
-
-
-def _open_link() -> None:
-    """Takes up the view and the question of the address, once; a damaged one is said and left."""
-    query = st.query_params.to_dict()
-    if not questions.asks(query) or st.session_state.get(_OPENED) == query:
-        return
-    st.session_state[_OPENED] = query
-    try:
-        asked = questions.from_query(query)
-        view, wrong = state.of_link(query)
-    except UserError as error:
-        problem(str(error))
-        return
-    if wrong:
-        problem(wrong)
-    state.look_at(view)
-    st.session_state[f"{_MODEL}-{view.model}"] = view.model
-    st.session_state[_PENDING] = asked
 
 
 def _fill_in_linked(view: View) -> bool:
@@ -129,28 +112,6 @@ def _keep_typed() -> None:
     for key in list(st.session_state):
         if str(key).startswith(what_if_forms.PREFIX):
             st.session_state[key] = st.session_state[key]
-
-
-def _view() -> View:
-    """The place looked at on the Locus page, asked of the chosen model."""
-    looked_at = state.looked_at()
-    picker, place = st.columns([0.45, 0.55], vertical_alignment="bottom")
-    specs = {spec.model_id: spec for spec in registry.specs()}
-    ids = list(specs)
-    key = f"{_MODEL}-{looked_at.model}"
-    if st.session_state.get(key) not in ids:
-        st.session_state[key] = looked_at.model if looked_at.model in ids else ids[0]
-    chosen = picker.selectbox("Model", ids, format_func=lambda name: specs[name].title, key=key)
-    view = compute_whatif.of_model(looked_at, str(chosen))
-    view = replace(view, contig=compute.contig_digest(view, state.asker()))
-    edits = f", with {len(view.edits)} edit{'s' if len(view.edits) > 1 else ''}" if view.edits else ""
-    place.page_link(
-        navigation.home(),
-        label=f"{text(view.genome)} **{text(view.locus)}**{edits}: change it on the Locus page",
-        icon=":material/search:",
-        query_params=view.to_query(),
-    )
-    return view
 
 
 def _ask(view: View) -> None:

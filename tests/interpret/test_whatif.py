@@ -222,13 +222,12 @@ def test_the_global_importance_in_an_additive_model_is_known():
 
 def test_the_same_seed_gives_the_same_answer_and_another_a_close_one():
     model = toy_model(Curved)
+    run = runner(model)  # one engine: another may measure another layout, and round otherwise
     ask = [
-        embed(runner(model), model.spec, shuffled(window(), 100, seed=s), word("ACGTAC"), scale="explained")
-        for s in (0, 0, 1)
+        embed(run, model.spec, shuffled(window(), 100, seed=s), word("ACGTAC"), scale="explained") for s in (0, 0, 1)
     ]
-    # Two engines may have chosen different batches and layouts: they agree to what the engine promises.
-    np.testing.assert_allclose(ask[0].effect.mean, ask[1].effect.mean, rtol=1e-5, atol=1e-6)
-    assert (np.abs(ask[0].effect.mean - ask[2].effect.mean) > 1e-5).any()
+    np.testing.assert_array_equal(ask[0].effect.mean, ask[1].effect.mean)
+    assert (ask[0].effect.mean != ask[2].effect.mean).any()
 
 
 def test_motifs_that_do_not_fit_the_window_are_refused():

@@ -116,11 +116,11 @@ def test_an_older_version_goes_on_answering_to_its_id_with_the_same_numbers(tmp_
     assert registry.specs() == (added.spec,)
 
     (held,) = engine.run(old.model_id, Components(), (x,))  # an engine that holds it
-    (read,) = Engine(registry.load, device=torch.device("cpu")).run(
-        old.model_id, Components(), (x,)
-    )  # one that does not
-    assert np.allclose(before, held, rtol=1e-5, atol=1e-6)  # engines choose their layout by what they measured
-    assert np.allclose(before, read, rtol=1e-5, atol=1e-6)  # engines choose their layout by what they measured
+    other = Engine(registry.load, device=torch.device("cpu"))  # one that does not
+    other._paces = dict(engine._paces)  # a pace measured anew may choose another layout, which rounds otherwise
+    (read,) = other.run(old.model_id, Components(), (x,))
+    assert np.array_equal(before, held)
+    assert np.array_equal(before, read)
     (now,) = engine.run(added.spec.model_id, Components(), (x,))
     assert not np.allclose(now, before)
 
