@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.variants_memory import MODEL, PROMISED_GB, random_bases, variants
+from benchmarks.variants_memory import MODELS, PROMISED_GB, random_bases, variants
 from genome.source import MemoryGenome
 from models import registry
 
@@ -37,7 +37,7 @@ def main() -> None:
         digests = [hashlib.sha256(out.read_bytes()).hexdigest() for out in (killed, whole)]
         rows = sum(not line.startswith(("#", "chrom\t")) for line in whole.read_text().splitlines())
     found = {
-        "model": registry.spec(MODEL).model_id,
+        "model": registry.spec(MODELS[0]).model_id,
         "variants": count,
         "rows_written": rows,
         "done_when_killed": done,
@@ -66,7 +66,7 @@ def _written(folder: Path, count: int) -> Path:
 
 
 def _started(folder: Path, source: Path, out: Path) -> subprocess.Popen[bytes]:
-    words = [sys.executable, "-m", "app.cli", "variants", str(source), "--model", MODEL, "--genome", "hg19"]
+    words = [sys.executable, "-m", "app.cli", "variants", str(source), "--model", MODELS[0], "--genome", "hg19"]
     surroundings = os.environ | {"CISLENS_HOME": str(folder / "home"), "CISLENS_GENOME_HG19": str(folder / "random.fa")}
     return subprocess.Popen([*words, "--out", str(out)], env=surroundings, stderr=subprocess.DEVNULL)
 

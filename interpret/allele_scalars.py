@@ -88,7 +88,8 @@ def _substituted(
         chosen = np.flatnonzero(((asked.sum(axis=1) == 1) == (changes == 1)) & (places[owners] == place))
         put = np.argsort(~asked[chosen], axis=1, kind="stable")[:, :changes].astype(np.uint8)
         windows_each = len(offsets) * (1 + changes)
-        size = min(group_size(spec, multiplications, windows_each), len(chosen))
+        read = before.shape[1] / spec.input_length * (1 + changes)  # windows' worth of work: overlaps are read once
+        size = min(group_size(spec, multiplications, read), len(chosen))
         rows = (_grouped(before[owners[chosen]], size), _grouped(put, size))
         part = None if progress is None else _part(progress, done / len(owners), len(chosen) / len(owners))
         function = Substituted(offsets, max(1, size * windows_each // (spec.n_members * len(spec.strands))))

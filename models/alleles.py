@@ -50,13 +50,13 @@ class Prepared:
         return numbers.expand(count, -1), words.expand(count, -1)
 
 
-def group_size(spec: ModelSpec, multiplications: float, windows: int = 1) -> int:
+def group_size(spec: ModelSpec, multiplications: float, windows: float = 1) -> int:
     """Stretches of one group, a power of two.
 
     Args:
         spec: the model.
         multiplications: of one window for one component.
-        windows: read of each stretch, changed ones included.
+        windows: about how many each stretch costs, changed ones included.
     """
     fitting = min(_LARGEST, _LETTERS / spec.input_length, _MULTIPLICATIONS / max(multiplications * windows, 1))
     return 1 << (max(1, int(fitting)).bit_length() - 1)

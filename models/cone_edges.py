@@ -117,7 +117,8 @@ class Edges:
         wide = self.wide.results[index]
 
         def between(begin: int, stop: int) -> Tensor:
-            return torch.cat([wide[:, :, start + begin : start + stop] for start in starts])
+            parts = [wide[:, :, start + begin : start + stop].transpose(1, 2) for start in starts]
+            return torch.cat(parts).transpose(1, 2)  # channels stay side by side in memory
 
         rows = len(starts) * self.wide.count
         return self._joined(end, index, (first, last), rows, self.own.get((end, index)), between)

@@ -97,8 +97,8 @@ def test_a_cached_locus_comes_at_once_while_a_batch_runs(chrome: Any, address: s
     print(
         f"a cached locus: median {np.median(alone):.2f} s alone, {np.median(beside):.2f} s (p95 {p95:.2f} s) beside a batch"
     )
-    # What is promised of the 95th percentile is measured by ``benchmarks.responsiveness`` and not kept yet (1.25 s). A test that
-    # shares its processors with who knows what can hold the median to it, and the slowest looks to three times as much.
+    # What is promised of the 95th percentile is measured by ``benchmarks.responsiveness``. A test that shares its processors
+    # with who knows what can hold the median to it, and the slowest looks to three times as much.
     slower = max(1.0, float(np.median(alone)) / ON_A_MACHINE)
     assert np.median(beside) < PROMISED * slower
     assert p95 < 3 * PROMISED * slower
