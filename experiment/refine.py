@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from experiment.refine_gate import BOUND, Verdict
-from experiment.refine_rows import Table, read_table
+from experiment.refine_rows import Table, read_tables
 from experiment.refine_strategy import NAIVE, Strategy, why_not
 from genome.errors import UserError
 from genome.home import folder, home, replaced
@@ -28,7 +28,10 @@ _CODE = ("experiment/refine*.py", "models/loop.py", "models/reporter_*.py", "mod
 
 # What is tried for each strategy; the best on early-stopping rows, of the new and of every old table alike, is taken.
 CANDIDATES: dict[str, tuple[Strategy, ...]] = {
-    "replay": tuple(Strategy("replay", replay=share, pick="balanced") for share in (0.25, 0.5, 1.0)),
+    "replay": (
+        Strategy("replay", replay=1.0, pick="balanced"),
+        *(Strategy("replay", pick="every", passes=1, step=step) for step in (0.5, 1.0, 2.0, 4.0)),
+    ),
     "replay + distill": tuple(
         Strategy("replay + distill", replay=share, pick="balanced", distill=aim)
         for share in (0.25, 0.5)
@@ -81,8 +84,8 @@ class Plan:
         new: name and SHA-256 of the new table.
         old: the same of tables that the parent learned from, oldest first.
         anchors: (name, bases of one window) whose predictions are told before and after.
-        epochs: passes over the new rows.
-        learning_rate: largest step size; adapters and heads take three times that.
+        epochs: passes over the new rows, where the strategy does not say otherwise.
+        learning_rate: largest step size; adapters and heads take three times that, and a strategy may take more.
         bound: largest loss of r on an old table that the gate bears.
         seed: of everything.
         assay, biosample, unit: of the new track; used by ``new head`` alone.
@@ -143,7 +146,7 @@ class Refinement:
         code_version: of the code that refined.
         seed: of everything.
         metrics: ``searched`` (each candidate with its early-row r), ``chosen``, ``anchors`` (name, before, after, naive),
-            ``sequences`` (shown to the networks), ``intervals`` (whether they could be calibrated), ``tables`` (rows and
+            ``sequences`` (shown to the networks), ``intervals`` and ``reference`` (whether they could be made), ``tables`` (rows and
             what was left out).
         verdict: of the acceptance gate, with what changed on each table.
     """
@@ -265,7 +268,7 @@ def tables(plan: Plan, spec: ModelSpec) -> tuple[Table, ...]:
     Raises:
         UserError: when one is not kept here any more or cannot be used.
     """
-    found = []
+    files = []
     for name, digest in (plan.new, *plan.old):
         path = home() / "refinements" / "tables" / digest
         if not path.is_file():
@@ -273,9 +276,10 @@ def tables(plan: Plan, spec: ModelSpec) -> tuple[Table, ...]:
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != digest:
             raise UserError(f"The table {name} was damaged on the disk; give it again.")
-        found.append(read_table(name, data, spec, plan.track))
+        files.append((name, data))
+    found = read_tables(files, spec, plan.track)
     if plan.strategy == "new head":  # the control and old rows are about the tracks that are there already
-        return tuple(found)
+        return found
     column = spec.track_index(plan.track)
     return tuple(table.seen_by(column, len(spec.tracks)) for table in found)
 
@@ -292,8 +296,9 @@ def child_spec(plan: Plan, model: Model, strategy: Strategy) -> ModelSpec:
 
 def in_words(strategy: Strategy) -> str:
     """A strategy with its strength, for people."""
+    every = f"every old row once, {strategy.passes} pass(es), step {strategy.step:g}"
     parts = {
-        "replay": f"{strategy.replay:g} old rows per new row, {strategy.pick}",
+        "replay": every if strategy.pick == "every" else f"{strategy.replay:g} old rows per new row, {strategy.pick}",
         "replay + distill": f"{strategy.replay:g} old rows per new row, {strategy.distill:g} of the aim from the parent",
         "ewc": f"strength {strategy.ewc:g}",
         "l2": f"strength {strategy.l2:g}",
@@ -302,6 +307,15 @@ def in_words(strategy: Strategy) -> str:
     }
     told = parts.get(strategy.name, "")
     return f"{strategy.name} ({told})" if told else strategy.name
+
+
+def strength(tried: Mapping[str, object]) -> str:
+    """What sets a candidate that was tried apart from the others of its strategy, in words."""
+    parts = {name: tried[name] for name in ("replay", "ewc", "l2", "distill", "rank", "passes") if tried.get(name)}
+    if tried.get("step", 1.0) != 1.0:
+        parts["step"] = f"{tried['step']:g} x"
+    words = ["every old row"] if tried.get("pick") == "every" else []
+    return ", ".join([*words, *(f"{name} {value}" for name, value in parts.items())]) or str(tried["name"])
 
 
 def architecture(model_id: str) -> tuple[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from experiment.refine import SAID, Refinement
+from experiment.refine import SAID, Refinement, strength
 from models.core import ModelSpec
 
 
@@ -49,24 +49,22 @@ def _scores(made: Refinement) -> str:
 
 
 def _searched(made: Refinement) -> str:
-    lines = [f"- {_strength(one)}: r {one['early']:.3f}" for one in made.metrics["searched"]]
+    lines = [f"- {strength(one)}: r {one['early']:.3f}" for one in made.metrics["searched"]]
     return "\n".join(
         ["## Strength", "", "Searched on early-stopping rows (first network, mean over tables):", "", *lines]
     )
-
-
-def _strength(one: dict[str, object]) -> str:
-    told = {name: one[name] for name in ("replay", "ewc", "l2", "distill", "rank") if one[name]}
-    return ", ".join(f"{name} {value}" for name, value in told.items()) or str(one["name"])
 
 
 def _limits(made: Refinement) -> str:
     lines = [
         "## Limits",
         "",
-        "- Scores hold for rows like the held-out ones; percentiles and the shift badge of the parent do not carry over: they are "
-        "made for each model_id.",
-        "- Intervals are calibrated on new rows alone."
+        "- Scores hold for rows like the held-out ones; percentiles of the parent do not carry over: they are made for each model_id.",
+        "- Whether a sequence is like the training data is judged by the rows of the tables above."
+        if made.metrics["reference"]
+        else "- Whether a sequence is like the training data is not known: that takes the tables that the parent learned from, and at "
+        "least 200 rows kept for calibration.",
+        "- Intervals are calibrated on rows of all tables that neither a step nor a choice has seen."
         if made.metrics["intervals"]
         else "- There were too few rows to calibrate intervals, so it gives none.",
         "- For research only, not for diagnosis.",

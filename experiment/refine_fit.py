@@ -70,7 +70,8 @@ class RefineTask:
     @property
     def n_old(self) -> int:
         """Old rows per pass; at most every one once."""
-        return min(round(self.strategy.replay * self.new.n), sum(rows.n for rows in self.old))
+        known = sum(rows.n for rows in self.old)
+        return known if self.strategy.pick == "every" else min(round(self.strategy.replay * self.new.n), known)
 
     def steps(self) -> int:
         """Batches per pass."""
@@ -109,9 +110,9 @@ def together(sets: Seq[Elements]) -> Elements:
 
 
 def recalled(old: Seq[Elements], n: int, pick: str, random: np.random.Generator) -> Elements:
-    """n rows of earlier sets: each row equally likely (as in a reservoir), or each set (balanced); none twice before all."""
+    """n rows of earlier sets: each set equally likely (balanced), or else each row; none twice before all."""
     starts = [0, *np.cumsum([rows.n for rows in old]).tolist()]
-    pools = [np.arange(starts[-1])] if pick == "reservoir" else [np.arange(*ends) for ends in pairwise(starts)]
+    pools = [np.arange(*ends) for ends in pairwise(starts)] if pick == "balanced" else [np.arange(starts[-1])]
     shares = [len(part) for part in np.array_split(np.arange(n), len(pools))]
     drawn = [_drawn(pool, share, random) for pool, share in zip(pools, shares, strict=True)]
     return together(old).chosen(np.concatenate(drawn).astype(np.int64))

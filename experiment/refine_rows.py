@@ -12,14 +12,18 @@ import io
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from genome.errors import UserError
 from genome.uploads import text_of
+from models.binding_data import Codes
 from models.core import ModelSpec
 from models.reporter_data import Elements, clusters_of
 from models.shuffle import codes_of
@@ -97,30 +101,82 @@ class Table:
         return Table(self.name, self.digest, **parts, dropped=self.dropped)
 
 
-def read_table(name: str, data: bytes, spec: ModelSpec, track: str) -> Table:
-    """A table of measured sequences, tab- or comma-separated, plain or gzip.
+@dataclass(frozen=True)
+class _File:
+    """The rows of one table that can be used.
+
+    Attributes:
+        name, digest: as of the table.
+        rows: what is used.
+        codes: int8 (n, window), each row's sequence, centred.
+        dropped: how many rows were left out, by reason.
+    """
+
+    name: str
+    digest: str
+    rows: list[Row]
+    codes: Codes
+    dropped: Mapping[str, int]
+
+
+def read_tables(files: Seq[tuple[str, bytes]], spec: ModelSpec, track: str) -> tuple[Table, ...]:
+    """Tables of measured sequences, tab- or comma-separated, plain or gzip, cut up together.
+
+    Places, and rows that share 25 bp where not every row says its place, are on one side in all tables: a locus that judges
+    in one is not learned from in another.
 
     Args:
-        name: of the file.
-        data: its bytes.
+        files: name and bytes of each.
         spec: of the model that is refined; its window and the track's ``sd`` are used.
         track: which track the values measure; any other name when they are of a new assay.
 
     Raises:
-        UserError: when it is no such table, or too few rows are left.
+        UserError: when one is no such table, or too few rows are left in it.
     """
+    found = [_read(name, data, spec.input_length) for name, data in files]
+    rows = [row for one in found for row in one.rows]
+    clusters = _clusters(rows, np.concatenate([one.codes for one in found]))
+    sides = _sides(rows, clusters)
+    ends = np.cumsum([len(one.rows) for one in found])[:-1]
+    parts = zip(found, np.split(clusters, ends), np.split(sides, ends), strict=True)
+    return tuple(_table(one, mine, sided, spec, track) for one, mine, sided in parts)
+
+
+def _read(name: str, data: bytes, window: int) -> _File:
     if len(data) > MAX_BYTES:
         raise UserError(f"{name} has {len(data) >> 20:,} MB; give at most {MAX_BYTES >> 20} MB.")
     text = text_of(
         name, data, most=MAX_UNPACKED, smaller="give a part of it", not_text="is not text; give a TSV or CSV table"
     )
     rows, dropped = _rows(name, text)
-    return cut_up(name, hashlib.sha256(data).hexdigest(), rows, dropped, spec, track)
+    kept, reasons = _usable(rows, window)
+    lost = dropped + reasons
+    if len(kept) < FEWEST_TRAINING:
+        told = "; ".join(f"{count:,} {reason}" for reason, count in lost.items())
+        raise UserError(
+            f"{name} has {len(kept):,} usable rows and at least {FEWEST_TRAINING} are needed"
+            f"{f' (left out: {told})' if told else ''}; give more rows."
+        )
+    codes = np.stack([codes_of(_centred(row.bases, window)) for row in kept])
+    return _File(name, hashlib.sha256(data).hexdigest(), kept, codes, dict(lost))
 
 
-def of_readings(name: str, digest: str, readings: Iterable[Reading], spec: ModelSpec, track: str) -> Table:
-    """The same from measurements, as ``rows_of`` sees them."""
-    return cut_up(name, digest, list(rows_of(readings)), Counter(), spec, track)
+def _table(
+    one: _File, clusters: npt.NDArray[np.int64], sides: npt.NDArray[np.str_], spec: ModelSpec, track: str
+) -> Table:
+    labels = np.array([[row.value] for row in one.rows], dtype=np.float32)
+    unit = next((found.sd for found in spec.tracks if found.name == track), float(labels.std()) or 1.0)
+    elements = Elements(one.codes, labels, weights_of([row.sd for row in one.rows], unit), clusters)
+    parts = {part: elements.chosen(sides == part) for part in _PARTS}
+    counts = np.array([row.weight for row in one.rows], np.float32)[sides == "train"]
+    parts["train"] = replace(parts["train"], weights=parts["train"].weights * counts)
+    least = (("train", FEWEST_TRAINING), ("early", 3), ("valid", 20))
+    short = next((part for part, fewest in least if parts[part].n < fewest), None)
+    if short is not None:
+        raise UserError(
+            f"{one.name} leaves {parts[short].n:,} rows to {_SAID[short]}, too few; give more rows, or rows of more places."
+        )
+    return Table(one.name, one.digest, **parts, dropped=one.dropped)
 
 
 def rows_of(readings: Iterable[Reading]) -> tuple[Row, ...]:
@@ -137,7 +193,7 @@ def rows_of(readings: Iterable[Reading]) -> tuple[Row, ...]:
 
 
 def as_table(rows: Iterable[Row]) -> bytes:
-    """Rows as the table that ``read_table`` reads; the same rows give the same bytes."""
+    """Rows as the table that ``read_tables`` reads; the same rows give the same bytes."""
     written = io.StringIO()
     lines = csv.writer(written, delimiter="\t", lineterminator="\n")
     lines.writerow((*_COLUMNS, "sd", "weight", "split", "place"))
@@ -145,39 +201,6 @@ def as_table(rows: Iterable[Row]) -> bytes:
         sd = "" if row.sd is None else repr(row.sd)
         lines.writerow((row.name, row.bases, repr(row.value), sd, repr(row.weight), row.split, row.place))
     return written.getvalue().encode()
-
-
-def cut_up(name: str, digest: str, rows: list[Row], dropped: Mapping[str, int], spec: ModelSpec, track: str) -> Table:
-    """Decides who sees which row; clusters and places are never on two sides.
-
-    Raises:
-        UserError: when too few rows are left.
-    """
-    kept, reasons = _usable(rows, spec.input_length)
-    if len(kept) < FEWEST_TRAINING:
-        lost = "; ".join(f"{count:,} {reason}" for reason, count in (Counter(dropped) + reasons).items())
-        raise UserError(
-            f"{name} has {len(kept):,} usable rows and at least {FEWEST_TRAINING} are needed"
-            f"{f' (left out: {lost})' if lost else ''}; give more rows."
-        )
-    codes = np.stack([codes_of(_centred(row.bases, spec.input_length)) for row in kept])
-    clusters = _clusters(kept, codes)
-    labels = np.array([[row.value] for row in kept], dtype=np.float32)
-    unit = next((one.sd for one in spec.tracks if one.name == track), float(labels.std()) or 1.0)
-    elements = Elements(codes, labels, weights_of([row.sd for row in kept], unit), clusters)
-    sides = _sides(kept, clusters)
-    parts = {part: elements.chosen(sides == part) for part in _PARTS}
-    counts = np.array([row.weight for row in kept], np.float32)[sides == "train"]
-    parts["train"] = replace(parts["train"], weights=parts["train"].weights * counts)
-    short = next(
-        (part for part, least in (("train", FEWEST_TRAINING), ("early", 3), ("valid", 20)) if parts[part].n < least),
-        None,
-    )
-    if short is not None:
-        raise UserError(
-            f"{name} leaves {parts[short].n:,} rows to {_SAID[short]}, too few; give more rows, or rows of more places."
-        )
-    return Table(name, digest, **parts, dropped=dict(Counter(dropped) + reasons))
 
 
 _SAID = {"train": "learn from", "early": "choose the best pass with", "valid": "judge with"}
@@ -257,12 +280,17 @@ def _centred(bases: str, window: int) -> str:
     return "N" * before + bases + "N" * (window - len(bases) - before)
 
 
-def _clusters(rows: list[Row], codes: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-    """int64 (n,): by place where every row says one, else by shared words of 25 bp."""
+def _clusters(rows: list[Row], codes: Codes) -> npt.NDArray[np.int64]:
+    """int64 (n,): by place where every row says one, else by shared words of 25 bp as well."""
+    numbers: dict[str, int] = {}
+    places = np.array([numbers.setdefault(row.place or f"\t{at}", len(numbers)) for at, row in enumerate(rows)])
     if all(row.place for row in rows):
-        _, numbers = np.unique([row.place for row in rows], return_inverse=True)
-        return numbers.astype(np.int64)
-    return clusters_of(codes, length=_CLUSTER_WORD)
+        return places
+    by_words = clusters_of(codes, length=_CLUSTER_WORD)
+    pairs = (np.ones(len(rows)), (places, len(numbers) + by_words))
+    size = len(numbers) + len(rows)
+    _, joined = connected_components(coo_matrix(pairs, shape=(size, size)), directed=False)
+    return joined[places].astype(np.int64)
 
 
 def _sides(rows: list[Row], clusters: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:

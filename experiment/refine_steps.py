@@ -18,7 +18,7 @@ import numpy.typing as npt
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from experiment import refine, refine_card
+from experiment import refine, refine_card, refine_equip
 from experiment.refine import CANDIDATES, Plan, Refinement
 from experiment.refine_fit import correlation, fit_refined
 from experiment.refine_gate import Judged, judge
@@ -26,7 +26,7 @@ from experiment.refine_rows import Table
 from experiment.refine_strategy import NAIVE, Strategy
 from genome.errors import UserError
 from genome.home import replaced
-from models import intervals, loop, registry
+from models import loop, registry
 from models.core import Model
 from models.loop import progress_of
 from models.reporter_equip import ensemble_answers
@@ -179,12 +179,14 @@ def assess(found: Bench, say: loop.Say) -> Refinement:
         seed=plan.seed,
         unchanged=_unchanged(found, child) if plan.strategy == "new head" else None,
     )
+    tables = (found.new, *found.old)
     metrics = {
         "searched": tried,
         "chosen": asdict(strategy),
         "anchors": _anchors(found, child, control),
         "sequences": sum(about["sequences"] for _, about in (*after, *naive)),
-        "intervals": _write_intervals(found, child, folder),
+        "intervals": refine_equip.write_intervals(child, tables, found.plan.track, folder),
+        "reference": refine_equip.write_reference(child, found.parent.spec, tables, found.plan.track, folder),
         "tables": [_told(table) for table in (found.new, *found.old)],
     }
     data = tuple(digest for _, digest in (plan.new, *plan.old))
@@ -212,9 +214,9 @@ def _recipe(found: Bench, strategy: Strategy) -> ReporterRecipe:
     return ReporterRecipe(
         "refined",
         context=found.parent.spec.context,
-        epochs=plan.epochs,
+        epochs=strategy.passes or plan.epochs,
         batch=batch,
-        learning_rate=times * plan.learning_rate,
+        learning_rate=times * strategy.step * plan.learning_rate,
         weight_decay=0.0,
         seed=1000 * plan.seed,
         averaging=0.0,
@@ -236,7 +238,8 @@ def _plain(name: str) -> str:
 
 
 def _key(strategy: Strategy) -> str:
-    return f"{strategy.replay:g}-{strategy.ewc:g}-{strategy.l2:g}-{strategy.distill:g}-{strategy.rank}"
+    parts = strategy.replay, strategy.ewc, strategy.l2, strategy.distill, strategy.rank, strategy.passes, strategy.step
+    return "-".join([strategy.pick, *(f"{part:g}" for part in parts)])
 
 
 def _write(path: Path, network: nn.Module, about: dict[str, Any]) -> None:
@@ -307,22 +310,6 @@ def _anchors(found: Bench, child: Model, control: Model) -> list[dict[str, Any]]
         {"name": name, "before": float(b), "after": float(a), "naive": float(n)}
         for (name, _), b, a, n in zip(found.plan.anchors, before, after, naive, strict=True)
     ]
-
-
-def _write_intervals(found: Bench, child: Model, folder: Path) -> bool:
-    """Calibrates intervals on rows of the new table that no step and no choice has seen; False where there are too few."""
-    rows = found.new.calibration
-    if rows.n < intervals.rows_needed(intervals.CONFIDENCE) or not child.spec.noise:
-        return False
-    values, sigmas = ensemble_answers(child, rows.codes)
-    new_head = found.plan.strategy == "new head"
-    name = child.spec.tracks[-1].name if new_head else found.plan.track
-    index, column = child.spec.track_index(name), 0 if new_head else found.parent.spec.track_index(name)
-    measured = rows.labels[:, column]
-    split = f"rows of {found.plan.new[0]} that neither the refinement nor any choice has seen"
-    residuals = {name: (measured - values[:, index], sigmas[:, index])}
-    intervals.write(folder / intervals.FILE, child.spec.model_id, residuals, split=split)
-    return True
 
 
 def _told(table: Table) -> dict[str, Any]:

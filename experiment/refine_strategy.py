@@ -21,7 +21,7 @@ from models.reporter_parts import LEAST_LOG_VARIANCE, MOST_LOG_VARIANCE, Reporte
 from models.reporter_task import constructs
 
 Trained = Literal["all", "head", "adapters", "new head"]
-Pick = Literal["reservoir", "balanced"]
+Pick = Literal["reservoir", "balanced", "every"]
 FISHER_ROWS = 500
 
 
@@ -34,12 +34,15 @@ class Strategy:
         trained: ``all`` weights; the ``head`` alone; low-rank ``adapters`` of every weight matrix; or a ``new head`` for a
             new assay, beside the old ones, which stay as they are.
         replay: old rows that are shown again per new row, drawn anew for each pass; at most every old row once.
-        pick: ``reservoir``: each old row is equally likely; ``balanced``: each earlier set (round, assay) is.
+        pick: ``reservoir``: each old row is equally likely; ``balanced``: each earlier set (round, assay) is; ``every``: no
+            share, every old row once per pass.
         ewc: strength of the pull of each weight to where it was, by how much the old answers hang on it (its Fisher
             information, divided by the mean over all weights).
         l2: the same pull for every weight.
         distill: share of a new row's aim that is the parent's own answer (0 none, 1 all).
         rank: of the adapters.
+        passes: over the new rows; 0: as many as the plan says.
+        step: largest step size, in steps of the plan's.
     """
 
     name: str
@@ -50,17 +53,21 @@ class Strategy:
     l2: float = 0.0
     distill: float = 0.0
     rank: int = 0
+    passes: int = 0
+    step: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.replay, self.ewc, self.l2, self.rank) < 0 or not 0 <= self.distill <= 1:
-            raise ValueError(f"{self.replay=}, {self.ewc=}, {self.l2=}, {self.rank=}, {self.distill=}")
+        if min(self.replay, self.ewc, self.l2, self.rank, self.passes) < 0 or not 0 <= self.distill <= 1:
+            raise ValueError(f"{self.replay=}, {self.ewc=}, {self.l2=}, {self.rank=}, {self.distill=}, {self.passes=}")
+        if self.step <= 0 or (self.pick == "every" and self.replay):
+            raise ValueError(f"{self.step=}, {self.pick=}, {self.replay=}")
         if (self.ewc or self.l2) and self.trained in ("adapters", "new head"):
             raise ValueError(f"{self.trained=} does not move the weights that {self.ewc=} or {self.l2=} would hold")
 
     @property
     def needs_old_rows(self) -> bool:
         """Whether it cannot do without rows that the parent learned from."""
-        return self.replay > 0 or self.ewc > 0
+        return self.replay > 0 or self.ewc > 0 or self.pick == "every"
 
     @property
     def keeps_norms(self) -> bool:

@@ -174,7 +174,7 @@ def _result(job: Job, found: Refinement) -> None:
     if found.metrics["anchors"]:
         formats = dict.fromkeys(("before", "after", "naive"), "%.2f") | {"change": "%+.2f"}
         numbers_table(compute_refine.anchors_table(found), formats, key=f"refine-anchors-{job.digest}")
-    tried = ", ".join(f"{_strength(one)}: {one['early']:.3f}" for one in found.metrics["searched"])
+    tried = ", ".join(f"{refine.strength(one)}: {one['early']:.3f}" for one in found.metrics["searched"])
     st.caption(
         text(
             f"{found.parent} refined by {found.strategy}; searched on early-stopping rows (r): {tried}. Seed {found.seed}, code "
@@ -198,8 +198,3 @@ def _result(job: Job, found: Refinement) -> None:
             key=f"refine-record-{job.digest}",
         )
     project_picker.keep(f"refine-{job.digest}", lambda project: compute_project.keep_refinement(project, found))
-
-
-def _strength(one: dict[str, object]) -> str:
-    told = {name: one[name] for name in ("replay", "ewc", "l2", "distill", "rank") if one[name]}
-    return " ".join(f"{name} {value}" for name, value in told.items()) or str(one["name"])

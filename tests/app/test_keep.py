@@ -112,14 +112,16 @@ def test_weights_are_learned_with_and_not_judged_with():
     claims = [
         refine_rows.Row(f"e{k}", "ACGT"[k % 4] * 40 + "ACGTTGCA" * 8, float(k % 7), place=f"p{k}") for k in range(400)
     ]
-    plain = refine_rows.read_table("t", refine_rows.as_table(claims), spec, "retina activity")
+    (plain,) = refine_rows.read_tables([("t", refine_rows.as_table(claims))], spec, "retina activity")
     heavy = [replace(row, weight=3.0) for row in claims]
-    weighted = refine_rows.read_table("t", refine_rows.as_table(heavy), spec, "retina activity")
+    (weighted,) = refine_rows.read_tables([("t", refine_rows.as_table(heavy))], spec, "retina activity")
     assert (weighted.train.weights == 3 * plain.train.weights).all()
     for part in ("early", "calibration", "valid"):
         assert (getattr(weighted, part).weights == getattr(plain, part).weights).all()
     bad = refine_rows.as_table([*claims, replace(claims[0], weight=-1.0)])
-    assert refine_rows.read_table("t", bad, spec, "retina activity").dropped == {"whose weight is no number above 0": 1}
+    assert refine_rows.read_tables([("t", bad)], spec, "retina activity")[0].dropped == {
+        "whose weight is no number above 0": 1
+    }
 
 
 def test_measurements_without_bases_are_no_rows():

@@ -2,7 +2,8 @@
 
 start KEY=VALUE ...   starts a counting job       wait      until nothing is unfinished
 far REGION            starts mutagenesis of far   jobs      prints every job
-cancel DIGEST         cancels                     serve     waits to be killed
+refine FILE           starts the plan in a file   serve     waits to be killed
+cancel DIGEST         cancels
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from app import compute, compute_jobs
+from app import compute, compute_jobs, compute_refine
 from app.compute import Asker
 from app.view import View
 from experiment import job_kinds, jobs
 from experiment.job_files import Arrays, Parameters
 from experiment.job_kinds import Work
+from experiment.refine import Plan
 from genome.errors import UserError
 from genome.locus import Locus, parse_locus
 from models import registry
@@ -95,6 +97,8 @@ def do(words: list[str]) -> None:
         tell(jobs.start("counting", parameters, title="Counting"))
     elif name == "far":
         far(rest[0])
+    elif name == "refine":
+        tell(compute_refine.start(Plan.from_json(json.loads(Path(rest[0]).read_text()))))
     elif name == "cancel":
         jobs.cancel(rest[0])
     elif name == "cancel-running":

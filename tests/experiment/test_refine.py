@@ -6,6 +6,7 @@ import hashlib
 import os
 import signal
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,10 +17,14 @@ from safetensors.torch import load_file
 
 from experiment import long_refine, refine, refine_child, refine_steps
 from experiment.job_kinds import kind_of
-from experiment.refine import Plan, Refinement
-from experiment.refine_rows import Row, of_readings, read_table, weights_of
+from experiment.refine import CANDIDATES, Plan, Refinement
+from experiment.refine_rows import Row, Table, as_table, read_tables, rows_of, weights_of
+from experiment.refine_strategy import Strategy
 from genome.errors import UserError
-from models import intervals, registry
+from models import intervals, registry, shift
+from models.predict import Embeddings
+from models.shift_build import direct
+from models.shuffle import codes_of
 from tests.experiment.refine_toys import WINDOW, rows, table, write_toy
 
 TAB = "\t"
@@ -83,9 +88,13 @@ def test_the_record_says_what_was_gained_what_was_forgotten_and_what_naive_would
     assert new.low > 0
     assert old.naive != old.before  # the control was trained, and judged on the same rows
     assert new.naive != new.after
-    assert [one["replay"] for one in made.metrics["searched"]] == [0.25, 0.5, 1.0]
-    best = max(made.metrics["searched"], key=lambda one: one["early"])
-    assert made.metrics["chosen"]["replay"] == best["replay"]
+    searched = made.metrics["searched"]
+    assert [Strategy(**{name: one[name] for name in made.metrics["chosen"]}) for one in searched] == [
+        *CANDIDATES["replay"]
+    ]
+    best = max(searched, key=lambda one: one["early"])
+    assert made.metrics["chosen"].items() <= best.items()
+    assert len({refine.strength(one) for one in searched}) == len(searched)
     assert made.metrics["anchors"][0]["name"] == ANCHOR[0]
     assert made.data == (plan.new[1], plan.old[0][1])
     assert Refinement.from_json(made.to_json()) == made
@@ -130,8 +139,8 @@ def test_a_child_that_is_refused_says_why(plan):
 def test_as_a_job_it_has_a_slice_for_each_step_and_its_result_is_the_record(plan):
     _, made = finished(plan)
     parameters, kind = long_refine.parameters_of(plan), kind_of("refinement")
-    assert kind.slices(parameters, "") == len(refine_steps.steps(plan, 2)) == 7
-    assert long_refine.read(kind.finish(parameters, "", [{"done": np.array(1)}] * 7)) == made
+    assert kind.slices(parameters, "") == len(refine_steps.steps(plan, 2)) == 9
+    assert long_refine.read(kind.finish(parameters, "", [{"done": np.array(1)}] * 9)) == made
 
 
 def test_a_new_head_adds_a_track_and_leaves_the_others(plan):
@@ -163,13 +172,43 @@ def test_a_model_of_another_kind_is_refused(plan):
         refine.prepare(replace(plan, parent=other.model_id, track=other.tracks[0].name))
 
 
+def read(*files: bytes) -> tuple[Table, ...]:
+    named = [(f"{index}.tsv", data) for index, data in enumerate(files)]
+    return read_tables(named, registry.spec("toy-reporter"), "activity")
+
+
+def sides(found: Table) -> list[set[int]]:
+    return [set(getattr(found, part).clusters.tolist()) for part in ("train", "early", "calibration", "valid")]
+
+
+def placed(data: bytes, place: Callable[[int], str]) -> bytes:
+    head, *lines = data.decode().splitlines()
+    return "\n".join([head, *(f"{line.rpartition(TAB)[0]}{TAB}{place(i)}" for i, line in enumerate(lines))]).encode()
+
+
 def test_a_table_is_cut_up_without_a_place_on_two_sides(plan):
-    spec = registry.spec("toy-reporter")
-    text = table(420, seed=3).decode().splitlines()
-    lines = [text[0], *(f"{line.rpartition(TAB)[0]}{TAB}p{i // 4}" for i, line in enumerate(text[1:]))]
-    found = read_table("t.tsv", "\n".join(lines).encode(), spec, "activity")
-    parts = [set(getattr(found, part).clusters.tolist()) for part in ("train", "early", "calibration", "valid")]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == 105
+    (found,) = read(placed(table(420, seed=3), lambda i: f"p{i // 4}"))
+    assert sum(map(len, sides(found))) == len(set.union(*sides(found))) == 105
+
+
+@pytest.mark.parametrize("by", ["place", "words", "both"])
+def test_what_judges_in_one_table_is_not_learned_from_in_another(plan, by):
+    """Rows of the same places, or with the same sequences and no place, or one table of each."""
+    new, old = table(420, seed=3), table(420, seed=4 if by == "place" else 3)
+    if by != "place":
+        new = placed(new, lambda i: "" if by == "words" or i % 2 else f"p{i}")
+        old = placed(old, lambda _: "")
+    first, second = read(new, old)
+    joined = [one | other for one, other in zip(sides(first), sides(second), strict=True)]
+    assert sum(map(len, joined)) == len(set.union(*joined)) == 420
+
+
+def test_a_row_stated_to_judge_takes_its_place_along_in_every_table(plan):
+    head, *lines = table(420, seed=3).decode().splitlines()
+    stated = [f"{line}{TAB}{'valid' if i < 60 else 'train'}" for i, line in enumerate(lines)]
+    first, second = read("\n".join([f"{head}{TAB}split", *stated]).encode(), table(420, seed=4))
+    assert first.valid.n == second.valid.n == 60
+    assert set(first.valid.clusters) == set(second.valid.clusters)
 
 
 @pytest.mark.parametrize(
@@ -182,13 +221,12 @@ def test_a_table_is_cut_up_without_a_place_on_two_sides(plan):
 )
 def test_a_table_that_cannot_be_used_is_refused(plan, data, sentence):
     with pytest.raises(UserError, match=sentence):
-        read_table("t.tsv", data, registry.spec("toy-reporter"), "activity")
+        read(data)
 
 
 def test_rows_that_cannot_be_used_are_counted_by_reason(plan):
-    lines = table(420, seed=3).decode().splitlines()
-    more = [f"long\t{'A' * 41}\t1\tx", "odd\tAC-GT\t1\tx", f"none\t{'A' * 40}\tNA\tx", "short\tACGT\t1\tx"]
-    found = read_table("t.tsv", "\n".join(lines + more).encode(), registry.spec("toy-reporter"), "activity")
+    more = f"long\t{'A' * 41}\t1\tx\nodd\tAC-GT\t1\tx\nnone\t{'A' * 40}\tNA\tx\nshort\tACGT\t1\tx\n"
+    (found,) = read(table(420, seed=3) + more.encode())
     assert sum(found.dropped.values()) == 4
     assert found.dropped["without a value"] == 1
 
@@ -202,7 +240,7 @@ def test_a_noisy_row_counts_less_and_a_table_without_sd_counts_alike():
 def test_replicates_of_an_element_become_their_mean(plan):
     bases, values = rows(200, seed=5)
     readings = [Row(f"e{i}", b, float(v) + d) for d in (-0.5, 0.5) for i, (b, v) in enumerate(zip(bases, values, strict=True))]  # fmt: skip
-    found = of_readings("m", "0" * 64, readings, registry.spec("toy-reporter"), "activity")
+    (found,) = read(as_table(rows_of(readings)))
     sizes = [getattr(found, part).n for part in ("train", "early", "calibration", "valid")]
     assert sum(sizes) == 200
     assert set(np.round(found.train.labels[:, 0], 4)) <= set(np.round(values, 4))
@@ -215,3 +253,29 @@ def test_intervals_of_a_refined_model_are_its_own(plan):
     assert path.is_file() == made.metrics["intervals"]
     if path.is_file():
         assert intervals.read(path, made.child).model_id == made.child
+
+
+def test_a_refined_model_knows_what_its_training_sequences_are_like(plan):
+    """Sequences of the same kind are called like them as often as is stated, and one-letter ones are not."""
+    new = refine.keep_table("many.tsv", table(1_700, word="CCGG", gain=-2.0, seed=21))
+    old = refine.keep_table("before.tsv", table(1_700, seed=22))
+    where, made = finished(replace(plan, new=new, old=(old,), strategy="head", epochs=1))
+    assert made.metrics["reference"]
+    spec = registry.load_folder(where / "model").spec
+    reference = shift.read_reference(where / "model" / shift.FILE, spec)
+    assert reference.model_id == made.child
+    strange = np.stack([codes_of("A" * WINDOW), codes_of("CG" * (WINDOW // 2))])
+    codes = np.concatenate([np.stack([codes_of(one) for one in rows(300, seed=23)[0]]), strange])
+    run = direct(registry.load_folder(where / "model"))
+    found = shift.judge(reference, codes, run(Embeddings(), (shift.encoded(codes),))[0])
+    said = [one.standing for one in found]
+    assert said[-2:] == ["unlike", "unlike"]
+    assert said[:-2].count("unlike") < 0.1 * 300
+    assert "judged by the rows of the tables above" in (where / "model" / "card.md").read_text()
+
+
+def test_without_the_old_tables_nobody_knows_what_the_training_sequences_were_like(plan):
+    where, made = finished(replace(plan, old=(), strategy="head", epochs=1))
+    assert not made.metrics["reference"]
+    assert not (where / "model" / shift.FILE).exists()
+    assert "that takes the tables that the parent learned from" in (where / "model" / "card.md").read_text()
