@@ -14,13 +14,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from experiment.measurements import Reading
+from experiment.verdict_noise import constructs_of
 from genome.errors import UserError
 from genome.uploads import text_of
 from models.binding_data import Codes
@@ -35,19 +36,6 @@ FEWEST_TRAINING = 64
 _COLUMNS = ("name", "sequence", "value")
 _PARTS = ("train", "early", "calibration", "valid")
 _CLUSTER_WORD = 25  # bp that two rows of one cluster share
-
-
-class Reading(Protocol):
-    """One element in one replicate, as measurements have it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def bases(self) -> str: ...
-    @property
-    def value(self) -> float: ...
-    @property
-    def sd(self) -> float | None: ...
 
 
 @dataclass(frozen=True)
@@ -180,15 +168,20 @@ def _table(
 
 
 def rows_of(readings: Iterable[Reading]) -> tuple[Row, ...]:
-    """One row for each measured element: the mean of its replicates, and the sd of that where there are several."""
-    by_name: dict[str, list[Reading]] = {}
+    """One row for each measured element: the mean of its replicates and, where there are several, the sd of that.
+
+    As in a verdict, a replicate that reads everything higher is brought back first, and an element's own scatter is drawn
+    towards the usual one: two replicates that happen to agree are not known better than others.
+    """
+    first: dict[str, Reading] = {}
+    values: dict[str, dict[str, float]] = {}
     for one in readings:
-        by_name.setdefault(one.name, []).append(one)
+        first.setdefault(one.name, one)
+        values.setdefault(one.name, {})[one.replicate] = one.value
     rows = []
-    for element, found in by_name.items():
-        values = np.array([one.value for one in found])
-        sd = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else found[0].sd
-        rows.append(Row(element, found[0].bases.upper(), float(values.mean()), sd))
+    for element, made in constructs_of(values)[0].items():
+        sd = math.sqrt(made.variance / made.n) if made.n > 1 else first[element].sd
+        rows.append(Row(element, first[element].bases.upper(), made.mean, sd))
     return tuple(rows)
 
 
