@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from models.core import Model, ModelSpec, Track
 from models.engine import Engine
+from models.pace import Pace
 
 WINDOW = 20
+PACE = Pace(64, 1e-5)
 
 
 def toy_spec(name: str = "toy", *, window: int = WINDOW, n_members: int = 1, strand_rule: str = "forward") -> ModelSpec:
@@ -69,10 +71,15 @@ def toy_model(network: type[nn.Module] = Linear, **kinds: object) -> Model:
     return Model(spec, [network(seed) for seed in range(spec.n_members)])
 
 
-def toy_engine(*models: Model) -> Engine:
-    """An engine that knows these models."""
+def toy_engine(*models: Model, pace: Pace | None = PACE) -> Engine:
+    """An engine that knows these models. Their pace is stated: measured on a busy machine, two engines cut batches otherwise and
+    round otherwise, and every measurement takes its time. None: it is measured at first use, as in the product.
+    """
     by_id = {model.spec.model_id: model for model in models}
-    return Engine(by_id.__getitem__, device=torch.device("cpu"))
+    engine = Engine(by_id.__getitem__, device=torch.device("cpu"))
+    if pace is not None:
+        engine._paces.update({(model_id, gradient): pace for model_id in by_id for gradient in (False, True)})
+    return engine
 
 
 def random_bases(length: int, seed: int = 0) -> str:

@@ -254,7 +254,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_request():
 
 def test_the_pace_is_measured_once_per_model():
     model = toy_model(Curved)
-    engine = toy_engine(model)
+    engine = toy_engine(model, pace=None)
     first = engine.pace(model.spec.model_id)
     assert first is engine.pace(model.spec.model_id)
     assert first.batch >= 1
@@ -355,17 +355,17 @@ def test_a_part_of_a_batch_teaches_no_pace() -> None:
 
 def test_a_pace_that_was_kept_is_taken_again_and_a_strange_one_is_measured(tmp_path):
     path, model_id = tmp_path / "pace.json", toy_model(Linear).spec.model_id
-    first = toy_engine(toy_model(Linear))
+    first = toy_engine(toy_model(Linear), pace=None)
     first.keep_pace(model_id, path)
     kept = json.loads(path.read_text())
     assert kept["batch"] == first.pace(model_id).batch
     path.write_text(json.dumps(kept | {"batch": 7}))
-    second = toy_engine(toy_model(Linear))
+    second = toy_engine(toy_model(Linear), pace=None)
     second.keep_pace(model_id, path)
     assert second.pace(model_id).batch == 7
     for text in (json.dumps(kept | {"batch": 7, "about": ["another computer"]}), "[]", "rubbish", "{}"):
         path.write_text(text)
-        third = toy_engine(toy_model(Linear))
+        third = toy_engine(toy_model(Linear), pace=None)
         third.keep_pace(model_id, path)
         assert third.pace(model_id).batch != 7
         assert json.loads(path.read_text())["about"] == kept["about"]
