@@ -6,6 +6,10 @@ from experiment.refine import SAID, Refinement, strength
 from models.core import ModelSpec
 
 
+_STATED = "The table says which rows are kept from learning."
+_DRAWN = "Places were drawn: the parent may have learned from some of those that choose, calibrate and judge."
+
+
 def card(spec: ModelSpec, made: Refinement) -> str:
     """Markdown in sections, as the Models page shows it."""
     return (
@@ -28,7 +32,7 @@ def _data(made: Refinement) -> str:
         lines.append(
             f"- {'New' if index == 0 else 'Old'}: {_plain(table['name'])} (SHA-256 {table['digest'][:12]}…): {table['train']:,} rows "
             f"train, {table['early']:,} choose, {table['calibration']:,} calibrate, {table['valid']:,} judge"
-            f"{f'; left out: {lost}' if lost else ''}."
+            f"{f'; left out: {lost}' if lost else ''}. {_STATED if table['stated'] else _DRAWN}"
         )
     lines.append(
         f"- {made.metrics['sequences']:,} sequences were shown to the networks; seed {made.seed}; code {made.code_version}."

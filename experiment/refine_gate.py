@@ -33,6 +33,7 @@ class Judged:
         after: (n,), the refined model's.
         naive: (n,), those of naive fine-tuning, the control.
         clusters: int64 (n,), rows that are drawn together.
+        stated: whether these rows are known to be none that the parent learned from.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Judged:
     after: npt.NDArray[np.floating]
     naive: npt.NDArray[np.floating]
     clusters: npt.NDArray[np.int64]
+    stated: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def judge(
     changes = tuple(_change(one, n_resamples, seed) for one in sets)
     new, old = [one for one in changes if one.new], [one for one in changes if not one.new]
     words = [_of_new(one) for one in new] + [_of_old(one, bound) for one in old]
+    words += [_of_unstated(one.name) for one in sets if not one.new and not one.stated]
     if unchanged is not None:
         words.append(f"The old tracks answer as before; the largest change is {unchanged:.2g}.")
     elif not old:
@@ -159,3 +162,10 @@ def _of_old(one: Change, bound: float) -> str:
     if one.high < -bound:
         return f"Worse on the old rows of {one.name} than the bound allows: {told}."
     return f"That it is not worse on the old rows of {one.name} is not shown: {told}; more held-out rows would tell."
+
+
+def _of_unstated(name: str) -> str:
+    return (
+        f"{name} does not say which rows the parent did not learn from (split: valid); those that it knew by heart look forgotten "
+        "whatever is done."
+    )

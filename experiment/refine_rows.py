@@ -2,6 +2,9 @@
 
 A table has the columns ``name``, ``sequence`` and ``value``; ``sd`` (of the value), ``split`` (train or valid), ``place`` (rows of one place, such as
 a locus and its mutants, are kept together) and ``weight`` (how much a row counts while it is learned from) where it has them.
+
+Where a table states its valid rows, strengths are chosen, intervals calibrated and models judged by them alone: a parent knows rows
+that it learned from by heart, so whatever changes it seems to forget them, and the smallest change would always win.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ from models.reporter_data import Elements, clusters_of
 from models.shuffle import codes_of
 
 MAX_BYTES, MAX_UNPACKED, MAX_ROWS = 50 << 20, 300 << 20, 200_000
-VALID_SHARE, EARLY_SHARE, CALIBRATION_SHARE = 0.15, 0.08, 0.08  # of the clusters; the latter two of those that train
+# Shares of the clusters that choose, calibrate and judge: of a table that does not say which, and of the valid ones of one that does.
+UNSTATED, STATED = (0.08, 0.08, 0.15), (0.2, 0.2, 0.6)
 SPLIT_SEED = 11
 FEWEST_TRAINING = 64
 _COLUMNS = ("name", "sequence", "value")
@@ -73,6 +77,7 @@ class Table:
         calibration: rows that set intervals; no step and no choice sees them.
         valid: rows that judge; read by the gate alone.
         dropped: how many rows were left out, by reason.
+        stated: whether the table itself says which rows are valid.
     """
 
     name: str
@@ -82,11 +87,12 @@ class Table:
     calibration: Elements
     valid: Elements
     dropped: Mapping[str, int]
+    stated: bool
 
     def seen_by(self, column: int, n_columns: int) -> Table:
         """The same rows as measurements of one of several columns, the others not measured."""
         parts = {name: _widened(getattr(self, name), column, n_columns) for name in _PARTS}
-        return Table(self.name, self.digest, **parts, dropped=self.dropped)
+        return Table(self.name, self.digest, **parts, dropped=self.dropped, stated=self.stated)
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,11 @@ class _File:
     codes: Codes
     dropped: Mapping[str, int]
 
+    @property
+    def stated(self) -> bool:
+        """Whether it says which rows are valid."""
+        return any(row.split == "valid" for row in self.rows)
+
 
 def read_tables(files: Seq[tuple[str, bytes]], spec: ModelSpec, track: str) -> tuple[Table, ...]:
     """Tables of measured sequences, tab- or comma-separated, plain or gzip, cut up together.
@@ -124,7 +135,8 @@ def read_tables(files: Seq[tuple[str, bytes]], spec: ModelSpec, track: str) -> t
     found = [_read(name, data, spec.input_length) for name, data in files]
     rows = [row for one in found for row in one.rows]
     clusters = _clusters(rows, np.concatenate([one.codes for one in found]))
-    sides = _sides(rows, clusters)
+    says = np.concatenate([np.full(len(one.rows), one.stated) for one in found])
+    sides = _sides(rows, clusters, says)
     ends = np.cumsum([len(one.rows) for one in found])[:-1]
     parts = zip(found, np.split(clusters, ends), np.split(sides, ends), strict=True)
     return tuple(_table(one, mine, sided, spec, track) for one, mine, sided in parts)
@@ -164,7 +176,7 @@ def _table(
         raise UserError(
             f"{one.name} leaves {parts[short].n:,} rows to {_SAID[short]}, too few; give more rows, or rows of more places."
         )
-    return Table(one.name, one.digest, **parts, dropped=one.dropped)
+    return Table(one.name, one.digest, **parts, dropped=one.dropped, stated=one.stated)
 
 
 def rows_of(readings: Iterable[Reading]) -> tuple[Row, ...]:
@@ -286,20 +298,26 @@ def _clusters(rows: list[Row], codes: Codes) -> npt.NDArray[np.int64]:
     return joined[places].astype(np.int64)
 
 
-def _sides(rows: list[Row], clusters: npt.NDArray[np.int64]) -> npt.NDArray[np.str_]:
-    """(n,) of ``train``, ``early``, ``calibration`` and ``valid``; a cluster with one stated valid row is valid as a whole."""
-    stated = np.array([row.split for row in rows])
+def _sides(rows: list[Row], clusters: npt.NDArray[np.int64], says: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
+    """(n,) of ``train``, ``early``, ``calibration`` and ``valid``.
+
+    A cluster with one stated valid row is kept out as a whole, in every table; the other clusters of a table that states
+    valid rows train. Clusters of other tables alone are drawn.
+
+    Args:
+        rows: of all tables.
+        clusters: int64 (n,).
+        says: bool (n,), whether a row's table states valid rows.
+    """
+    valid = np.array([row.split == "valid" for row in rows])
     names = np.random.default_rng(SPLIT_SEED).permutation(np.unique(clusters))
-    if (stated == "valid").any():
-        judged = np.unique(clusters[stated == "valid"])
-    else:
-        judged = names[: math.ceil(VALID_SHARE * len(names))]
-    free = names[~np.isin(names, judged)]
-    n_early, n_calibration = math.ceil(EARLY_SHARE * len(free)), math.ceil(CALIBRATION_SHARE * len(free))
+    kept, free = np.isin(names, clusters[valid]), ~np.isin(names, clusters[says])
     sides = np.full(len(rows), "train", dtype="<U11")
-    sides[np.isin(clusters, free[:n_early])] = "early"
-    sides[np.isin(clusters, free[n_early : n_early + n_calibration])] = "calibration"
-    sides[np.isin(clusters, judged)] = "valid"
+    for some, shares in ((names[kept], STATED), (names[free], UNSTATED)):
+        early, calibration = (math.ceil(share * len(some)) for share in shares[:2])
+        judging = len(some) if shares is STATED else early + calibration + math.ceil(shares[2] * len(some))
+        for side, part in zip(_PARTS[1:], np.split(some[:judging], [early, early + calibration]), strict=True):
+            sides[np.isin(clusters, part)] = side
     return sides
 
 

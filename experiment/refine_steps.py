@@ -281,11 +281,12 @@ def _judged(found: Bench, table: Table, child: Model, control: Model, *, new: bo
     if found.plan.strategy == "new head":
         measured = rows.labels[:, 0]
         best = max(range(before.shape[1]), key=lambda index: abs(_r(before[:, index], measured)))
-        return Judged(table.name, new, measured, before[:, best], after[:, -1], naive[:, 0], rows.clusters)
+        return Judged(
+            table.name, new, measured, before[:, best], after[:, -1], naive[:, 0], rows.clusters, table.stated
+        )
     index = found.parent.spec.track_index(found.plan.track)
-    return Judged(
-        table.name, new, rows.labels[:, index], before[:, index], after[:, index], naive[:, index], rows.clusters
-    )
+    answers = before[:, index], after[:, index], naive[:, index]
+    return Judged(table.name, new, rows.labels[:, index], *answers, rows.clusters, table.stated)
 
 
 def _r(predicted: Float, measured: Float) -> float:
@@ -314,4 +315,4 @@ def _anchors(found: Bench, child: Model, control: Model) -> list[dict[str, Any]]
 
 def _told(table: Table) -> dict[str, Any]:
     sizes = {part: getattr(table, part).n for part in ("train", "early", "calibration", "valid")}
-    return {"name": table.name, "digest": table.digest, **sizes, "dropped": dict(table.dropped)}
+    return {"name": table.name, "digest": table.digest, **sizes, "dropped": dict(table.dropped), "stated": table.stated}

@@ -204,12 +204,34 @@ def test_what_judges_in_one_table_is_not_learned_from_in_another(plan, by):
     assert sum(map(len, joined)) == len(set.union(*joined)) == 420
 
 
-def test_a_row_stated_to_judge_takes_its_place_along_in_every_table(plan):
-    head, *lines = table(420, seed=3).decode().splitlines()
-    stated = [f"{line}{TAB}{'valid' if i < 60 else 'train'}" for i, line in enumerate(lines)]
-    first, second = read("\n".join([f"{head}{TAB}split", *stated]).encode(), table(420, seed=4))
-    assert first.valid.n == second.valid.n == 60
-    assert set(first.valid.clusters) == set(second.valid.clusters)
+def stated(data: bytes, valid: int) -> bytes:
+    """A table whose first rows are stated to be valid."""
+    head, *lines = data.decode().splitlines()
+    said = [f"{line}{TAB}{'valid' if i < valid else 'train'}" for i, line in enumerate(lines)]
+    return "\n".join([f"{head}{TAB}split", *said]).encode()
+
+
+def test_rows_stated_to_be_valid_choose_calibrate_and_judge_and_no_others_do(plan):
+    (found,) = read(stated(table(420, seed=3), 100))
+    assert [getattr(found, part).n for part in ("train", "early", "calibration", "valid")] == [320, 20, 20, 60]
+    assert set(found.train.clusters) == set(range(100, 420))
+    assert found.stated
+
+
+def test_a_row_stated_to_be_valid_takes_its_place_along_in_every_table(plan):
+    first, second = read(stated(table(420, seed=3), 100), table(420, seed=4))
+    assert [set(one) for one in sides(first)] == [set(one) for one in sides(second)]
+    assert first.stated
+    assert not second.stated
+
+
+def test_places_of_a_table_that_states_nothing_are_drawn_beside_one_that_does(plan):
+    """What the parent learned from by the one's word is not what judges in the other."""
+    other = placed(table(420, seed=4), lambda i: f"p{i}" if i < 300 else f"q{i}")
+    first, second = read(stated(table(420, seed=3), 100), other)
+    assert first.valid.n == 60
+    assert not set(second.valid.clusters) & set(first.train.clusters)
+    assert 60 < second.valid.n < 90  # those of the places that are valid elsewhere, and a share of its own
 
 
 @pytest.mark.parametrize(

@@ -77,3 +77,11 @@ def test_a_verdict_goes_to_json_and_back():
     verdict = judge([judged("new", new=True, before=0.3, after=0.8)])
     assert Verdict.from_json(verdict.to_json()) == verdict
     assert replace(verdict, accepted=True) != verdict
+
+
+def test_old_rows_that_the_parent_may_have_learned_from_are_named():
+    """A parent knows them by heart, so that every change seems to forget: the gate says so, and judges all the same."""
+    new, old = judged("new", new=True, before=0.3, after=0.7), judged("old", new=False, before=0.6, after=0.6, seed=1)
+    assert not any("by heart" in words for words in judge([new, old]).words)
+    assert any("old does not say which rows" in words for words in judge([new, replace(old, stated=False)]).words)
+    assert not any("by heart" in words for words in judge([replace(new, stated=False), old]).words)
