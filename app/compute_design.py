@@ -130,7 +130,8 @@ def _constructs(
         design_build.refuse((*wanted.left_out, *found.left_out))
     chosen = None
     if "acquired" in plan.arms and plan.picks:
-        pool = design_candidates.pool(plan, bench, wanted.places, wanted.candidates, found.bases)
+        most = design_candidates.most_read(view.genome)
+        pool = design_candidates.pool(plan, bench, wanted.places, wanted.candidates, found.bases, most_read=most)
         names = [element.name for element in found.elements]
         chosen = compute_design_picks.batch(question, bench, pool, names, last)
         notes.append(chosen.note)
@@ -269,7 +270,9 @@ def _drawn_arms(
     """Random elements and the controls that are drawn, all of which can be ordered."""
     drawn: list[Element] = []
     taken = found.bases
-    windows = _windows(bench, wanted) if {"random", "positive control", "negative control"} & set(plan.arms) else ()
+    windows = (
+        _windows(bench, wanted, chosen) if {"random", "positive control", "negative control"} & set(plan.arms) else ()
+    )
     if "random" in plan.arms:
         drawn += compute_design_picks.random_arm(plan, bench, wanted, windows, found, chosen, notes)
         taken |= {element.bases for element in drawn}
@@ -284,8 +287,10 @@ def _drawn_arms(
     return drawn
 
 
-def _windows(bench: Bench, wanted: Wanted) -> tuple[Locus, ...]:
-    """The places' own windows, as far as they can be read."""
+def _windows(bench: Bench, wanted: Wanted, chosen: Batch | None) -> tuple[Locus, ...]:
+    """The places' own windows, as far as they can be read; those of the picks where these were chosen of a list of places."""
+    if chosen is not None and wanted.candidates and chosen.windows:
+        return chosen.windows
     picked = tuple(item for item in wanted.acquired if isinstance(item, Locus))
     found = []
     for place in wanted.places or picked:

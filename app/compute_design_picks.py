@@ -29,12 +29,14 @@ class Batch:
 
     Attributes:
         elements: of the acquired arm, in the order chosen.
+        windows: of those that lie at places.
         rest: candidates that were not chosen.
         acquisition: how.
         note: sentences for the methods paragraph.
     """
 
     elements: tuple[Element, ...]
+    windows: tuple[Locus, ...]
     rest: tuple[SetRow, ...]
     acquisition: Acquisition
     note: str
@@ -67,6 +69,7 @@ def batch(question: DesignQuestion, bench: Bench, pool: Pool, used: Iterable[str
     information = found.information
     return Batch(
         tuple(elements),
+        tuple(row.locus for row in found.rows if row.locus is not None),
         tuple(row for place, row in enumerate(pool.rows) if place not in chosen),
         Acquisition(
             model_id=found.spec.model_id,
@@ -74,6 +77,7 @@ def batch(question: DesignQuestion, bench: Bench, pool: Pool, used: Iterable[str
             strategy=wanted.strategy,
             seed=found.seed,
             candidates=found.n_candidates,
+            among=pool.words,
             expected=information.share if information else None,
             random=found.random,
             words=found.words,
@@ -110,7 +114,7 @@ def random_arm(
         notes.append(f"Random elements are drawn from the candidates that were not picked (seed {plan.seed}).")
         names = {element.name for element in found.elements}
         order = _order(plan, len(chosen.rest))[:n]
-        return [_element(bench, chosen.rest[index], "random of the candidates", "random", names) for index in order]
+        return [_element(bench, chosen.rest[index], "random candidate", "random", names) for index in order]
     if wanted.pool:
         notes.append(f"Random elements are drawn from the places of the list that were not picked (seed {plan.seed}).")
         return _of_list(plan, bench, wanted, n, found.bases)

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as Seq
 from dataclasses import dataclass
 
-from app.set_rows import SetRow
+from app.set_rows import MAX_REMOTE_ROWS, SetRow
+from app.view import PASTED
 from experiment.design import Plan
 from experiment.design_constructs import Bench, clean_name, place_name
 from experiment.design_picks import MOST_CANDIDATES, Picks
+from genome.catalog import genome_entry
 from genome.errors import UserError
 from genome.locus import Locus
 from genome.sequence import BASES
@@ -38,7 +40,15 @@ class Pool:
     words: str
 
 
-def pool(plan: Plan, bench: Bench, places: Seq[Locus], listed: Seq[Candidate], taken: set[str]) -> Pool:
+def pool(
+    plan: Plan,
+    bench: Bench,
+    places: Seq[Locus],
+    listed: Seq[Candidate],
+    taken: set[str],
+    *,
+    most_read: int = MOST_CANDIDATES,
+) -> Pool:
     """What picks are chosen among.
 
     Args:
@@ -47,6 +57,7 @@ def pool(plan: Plan, bench: Bench, places: Seq[Locus], listed: Seq[Candidate], t
         places: over which windows are tiled where nothing is listed.
         listed: places (the window in the middle of each) or names and bases.
         taken: bases of elements that other arms order.
+        most_read: stretches of the genome that are read at most; fewer of one on a server.
 
     Raises:
         UserError: when there are too many, none can be chosen, or fewer than are wanted.
@@ -56,15 +67,28 @@ def pool(plan: Plan, bench: Bench, places: Seq[Locus], listed: Seq[Candidate], t
         raise UserError(
             f"{len(listed):,} candidates are listed, and at most {MOST_CANDIDATES:,} are compared; give a part."
         )
+    loci = tuple(one for one in listed if isinstance(one, Locus))
+    if not listed:
+        loci = stretches(places, bench.length, wanted.around, bench.genome)
+    if len(loci) > most_read:
+        raise UserError(
+            f"Candidates would be read at {len(loci):,} places of a genome on a server, and at most {most_read:,} are: give a part, or "
+            "fetch the genome to this computer."
+        )
     if listed:
         found, what = _of_list(bench, listed), f"{len(listed):,} listed candidates"
     else:
-        loci = stretches(places, bench.length, wanted.around, bench.genome)
         found, what = _tiled(bench, loci, wanted.step), _tiled_words(loci, bench.length, wanted)
     rows, why = _usable(bench, found, taken)
     left = [f"{count:,} that {words.format(length=bench.length)}" for words, count in why.most_common()]
     _check_enough(plan, len(rows), what + (f" ({', '.join(left)})" if left else ""), _advice(listed, bench.length))
     return Pool(tuple(rows), what + (f", less {', '.join(left)}" if left else ""))
+
+
+def most_read(genome: str) -> int:
+    """How many stretches of a genome are read while somebody waits."""
+    here = genome == PASTED or genome_entry(genome).is_local
+    return MOST_CANDIDATES if here else MAX_REMOTE_ROWS
 
 
 def stretches(places: Iterable[Locus], length: int, around: int, genome: Genome) -> tuple[Locus, ...]:

@@ -128,10 +128,12 @@ def reason(strategy: str) -> str:
             f"Our comparison on measured elements left this one out; {DEFAULT} did best there, and is the usual choice."
         )
     value, low, high = GAINS[strategy]
-    usual = "The usual choice, as it did best" if strategy == DEFAULT else f"{DEFAULT.capitalize()} did better"
+    first = "The usual choice, as it did best: on" if strategy == DEFAULT else "On"
+    last = "" if strategy == DEFAULT else f"; {DEFAULT} picks, the usual choice, by {GAINS[DEFAULT][0]:g}"
     return (
-        f"{usual}: on 10,000 measured retina elements, a network that learned from {strategy} picks predicted others better than one "
-        f"that learned from as many random ones, by {value:g} (95 % interval {low:g} to {high:g}; Pearson r, mean over the rounds)."
+        f"{first} 10,000 measured retina elements, networks that learned from {strategy} picks predicted others better than those "
+        f"that learned from as many random ones, by {value:g} (95 % interval {low:g} to {high:g}; Pearson r, mean over the "
+        f"rounds){last}."
     )
 
 

@@ -61,6 +61,7 @@ class Acquisition:
         strategy: a key of ``experiment.acquire.STRATEGIES``.
         seed: of random draws and ties.
         candidates: different sequences that could be chosen.
+        among: what they are, in words, and how many others could not be chosen and why.
         expected: share of the variance between networks that measuring the picks once is expected to remove; None where that
             cannot be said.
         random: the mean share of random batches of the same size, or None.
@@ -72,6 +73,7 @@ class Acquisition:
     strategy: str
     seed: int
     candidates: int
+    among: str
     expected: float | None
     random: float | None
     words: tuple[str, ...]

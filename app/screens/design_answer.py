@@ -60,7 +60,7 @@ def _expected(design: Design) -> None:
     if design.acquisition is None:
         return
     chosen, told, *how = design.acquisition.words
-    st.html(said(told, chosen, " ".join(how)))
+    st.html(said(told, f"{chosen} The candidates: {design.acquisition.among}.", " ".join(how)))
 
 
 def _downloads(design: Design) -> None:

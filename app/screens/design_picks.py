@@ -21,7 +21,7 @@ from genome.errors import UserError
 from models import registry
 
 _PREFIX = "design-"
-_HERE, _GIVEN = "chosen here", "from elsewhere"
+_HERE, _GIVEN = "chosen here", "pasted"
 _TILED, _LISTED = "windows over the places", "a list"
 _NUMBERS = {"n": "pick", "step": "pick_step", "around": "around"}  # names of a plan -> of a link and of the form
 _USUAL = Picks(50, around=5_000)

@@ -135,7 +135,7 @@ def test_a_mistake_about_picks_is_one_sentence_and_nothing_typed_is_lost():
     assert "take elements of 12 bp" in found.error[0].value.replace("\\", "")
     assert found.session_state["design-candidates"] == ">a\nACGTACGTACGT\n"
     assert found.session_state["design-pick"] == 8
-    found.session_state["design-picks_from"] = "from elsewhere"
+    found.session_state["design-picks_from"] = "pasted"
     found = press(found.run())
     assert "give the picks" in found.error[0].value
     found.session_state["design-picks_from"] = "chosen here"
@@ -158,7 +158,7 @@ def test_a_strategy_that_the_model_cannot_do_is_said_and_another_one_works():
 
 
 def test_picks_from_elsewhere_are_still_taken():
-    found = with_picks(picks_from="from elsewhere", acquired="sb1:60,001-60,100\nsb1:61,001-61,100\n")
+    found = with_picks(picks_from="pasted", acquired="sb1:60,001-60,100\nsb1:61,001-61,100\n")
     found = press(found)
     assert not found.error
     design = found.session_state["design-made"][1]

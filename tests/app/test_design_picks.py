@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from app import compute, compute_acquire, compute_design
 from app.compute import Asker
-from app.design_candidates import n_windows, stretches
+from app.design_candidates import most_read, n_windows, pool, stretches
 from app.design_question import DesignQuestion
 from app.set_rows import SequenceSet, SetRow
 from app.view import View
 from experiment import order_sheet
 from experiment.acquire import STRATEGIES
 from experiment.design import Design, Plan
+from experiment.design_constructs import Bench
 from experiment.design_layout import Layout
 from experiment.design_picks import Acquisition, Picks
 from genome import catalog
@@ -145,9 +146,11 @@ def test_a_table_and_a_bed_are_candidates_too(cells):
     design = made(asked(cells, Picks(4, "variance"), texts={"candidates": table}, length=WINDOW, arms=("acquired",)))
     assert {element.name[0] for element in design.elements} == {"e"}
     bed = "".join(f"sb1\t{start}\t{start + 500}\tpeak\n" for start in range(10_000, 30_000, 1_000))
-    design = made(asked(cells, Picks(4, "variance"), texts={"candidates": bed}, length=WINDOW, arms=("acquired",)))
+    design = made(asked(cells, Picks(4, "variance"), texts={"candidates": bed}, length=WINDOW))
     for element in design.elements:
         assert (parse_locus(element.locus).start + WINDOW // 2) % 1_000 == 250
+    shuffled = {element.locus for element in of_arm(design, "negative control")}
+    assert shuffled <= {element.locus for element in of_arm(design, "acquired")}
 
 
 def test_the_methods_and_the_manifest_say_how_it_was_chosen_and_can_be_read_again(cells):
@@ -231,6 +234,17 @@ def test_a_strategy_that_the_model_cannot_do_is_refused(strategy, says):
         made(asked("simple", Picks(3, strategy, around=500)))
 
 
+def test_a_genome_on_a_server_is_read_at_few_places_only():
+    bench = Bench(catalog.open_genome("sandbox"), 100, OLIGO, lambda *_: "", lambda *_: "")
+    plan = asked("tf-binding", Picks(2)).plan
+    listed = [Locus("sb1", start, start + 100) for start in range(1_000, 2_000, 100)]
+    assert len(pool(plan, bench, (), listed, set()).rows) > 4
+    for places, candidates in (((), listed), (listed[::2], ())):
+        with pytest.raises(UserError, match="genome on a server, and at most 3 are"):
+            pool(plan, bench, places, candidates, set(), most_read=3)
+    assert most_read("hg38") < most_read("sandbox") == most_read("pasted")
+
+
 def test_picks_are_either_given_or_chosen():
     with pytest.raises(UserError, match="leave out the one or the other"):
         asked("tf-binding", Picks(3), texts={"acquired": "1\n"})
@@ -271,6 +285,6 @@ def test_stretches_lie_apart_on_the_chromosome_and_reach_every_place(places, len
 
 
 def test_an_acquisition_names_a_strategy_that_there_is():
-    words = Acquisition("m", "t", "core-set", 0, 5, None, None, ["one", "two"])
+    words = Acquisition("m", "t", "core-set", 0, 5, "five", None, None, ["one", "two"])
     assert words.words == ("one", "two")
     assert words.strategy in STRATEGIES
