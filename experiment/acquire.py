@@ -129,10 +129,12 @@ def reason(strategy: str) -> str:
         )
     value, low, high = GAINS[strategy]
     first = "The usual choice, as it did best: on" if strategy == DEFAULT else "On"
-    last = "" if strategy == DEFAULT else f"; {DEFAULT} picks, the usual choice, by {GAINS[DEFAULT][0]:g}"
+    last = "" if strategy == DEFAULT else f"; {DEFAULT} picks, the usual choice, {GAINS[DEFAULT][0]:.3f} better"
+    name = "LCMD" if strategy == "lcmd" else strategy
+    how = "better than" if low > 0 else "about as well as"
     return (
-        f"{first} 10,000 measured retina elements, networks that learned from {strategy} picks predicted others better than those "
-        f"that learned from as many random ones, by {value:g} (95 % interval {low:g} to {high:g}; Pearson r, mean over the "
+        f"{first} 10,000 measured retina elements, networks that learned from {name} picks predicted others {how} those that "
+        f"learned from as many random ones ({value:.3f} better, 95 % interval {low:.3f} to {high:.3f}; Pearson r, mean over the "
         f"rounds){last}."
     )
 

@@ -259,4 +259,5 @@ def test_what_speaks_for_a_strategy_is_what_the_benchmark_measured():
     assert max(found, key=lambda name: found[name][0]) == DEFAULT
     assert "usual" in reason(DEFAULT)
     assert all(reason(name).endswith(".") for name in STRATEGIES)
+    assert {name for name in GAINS if "about as well as" in reason(name)} == {n for n in found if found[n][1] <= 0}
     assert "left this one out" in reason("entropy")
