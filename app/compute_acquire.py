@@ -15,8 +15,8 @@ from app.compute_shift import runner
 from app.score import fitted
 from app.set_rows import SequenceSet, SetRow
 from experiment.acquire import DEFAULT, DEFAULT_SHARES, STRATEGIES, Candidates, Chosen, choose
-from experiment.acquire_features import NEEDS, Described, describe
-from experiment.expected import Information, expected_information
+from experiment.acquire_features import NEEDS, Described, describe, within
+from experiment.expected import Information, expected_of_batches
 from genome.errors import UserError
 from models import registry
 from models.core import ModelSpec, Target
@@ -24,7 +24,8 @@ from models.shift import codes_from
 
 MAX_BASES = 40_000_000  # of all windows together
 LOG2_BOUNDS = (-1.0, 1.0)  # half and twice, where a track is log2 and nothing else is said
-RANDOM_BATCHES = 5  # random batches of the same size, for comparison
+RANDOM_BATCHES = 30  # random batches of the same size, for comparison
+_DESCRIBED = 0.9  # share of the time that the network takes; choosing takes the rest
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,10 @@ def pick(
         shown=_shown(spec, used),
         expectation=spec.n_members > 1,
         bounds=_bounds(spec, track, used, bounds),
-        progress=asker.progress,
+        progress=within(asker.progress, 0.0, _DESCRIBED),
     )
     chosen = choose(strategy, told.candidates, n, seed=seed, shares=shares)
-    information, random, sentence = _expected(told, chosen, seed)
+    information, random, sentences = _expected(told, chosen, seed)
     members, places = told.members[:, chosen.rows], tuple(kept[row] for row in chosen.rows)
     return Picked(
         spec=spec,
@@ -118,7 +119,7 @@ def pick(
         information=information,
         random=random,
         n_candidates=len(kept),
-        words=_words(chosen, len(found.rows), len(kept), sentence),
+        words=_words(chosen, len(found.rows), len(kept), sentences),
     )
 
 
@@ -205,27 +206,33 @@ def _bounds(
     return low, high
 
 
-def _expected(told: Described, chosen: Chosen, seed: int) -> tuple[Information | None, float | None, str]:
-    """What the batch is expected to tell, the same of random batches, and a sentence."""
+def _expected(told: Described, chosen: Chosen, seed: int) -> tuple[Information | None, float | None, tuple[str, ...]]:
+    """What the batch is expected to tell, the same of random batches, and sentences: what, and how that is known."""
     candidates: Candidates = told.candidates
+    unknown = "What the batch would tell is not known: "
     if len(told.members) < 2:
-        return None, None, "What the batch would tell is not known: a single network does not say how unsure it is."
+        return None, None, (f"{unknown}a single network does not say how unsure it is.",)
     if candidates.gradients is None:
-        return None, None, "What the batch would tell is not known: no layer of the network shows its gradients."
-    draw = np.random.default_rng(seed)
-    batches = [chosen.rows] + [draw.permutation(candidates.n)[: len(chosen.rows)] for _ in range(RANDOM_BATCHES)]
-    first, *others = [expected_information(told.members, candidates.gradients, told.noise, rows) for rows in batches]
-    random = float(np.mean([one.share for one in others]))
+        return None, None, (f"{unknown}no layer of the network shows its gradients.",)
+    n = len(chosen.rows)
+    others = [choose("random", candidates, n, seed=seed + 1 + draw).rows for draw in range(RANDOM_BATCHES)]
+    batches = [chosen.rows, *others]
+    first, *drawn = expected_of_batches(told.members, candidates.gradients, told.noise, batches)
+    random = float(np.mean([one.share for one in drawn]))
     return (
         first,
         random,
-        f"Measured once, these are expected to remove {first.share:.1%} of the variance between the networks over all "
-        f"candidates (random ones {random:.1%}). That is the posterior of a Gaussian process with the networks' variance and "
-        f"the correlation of their gradients; the noise is {told.noise_from}. Compare batches by it: networks fitted anew may "
-        "disagree more after more data.",
+        (
+            f"Measured once, these {n:,} are expected to remove {first.share:.1%} of the variance between the networks "
+            f"over all candidates (random ones {random:.1%}).",
+            "That is the posterior of a Gaussian process with the networks' variance and the correlation of their gradients; the "
+            f"noise is {told.noise_from}. Compare batches by it: networks fitted anew may disagree more after more data.",
+        ),
     )
 
 
-def _words(chosen: Chosen, n_rows: int, n_kept: int, sentence: str) -> tuple[str, ...]:
+def _words(chosen: Chosen, n_rows: int, n_kept: int, sentences: tuple[str, ...]) -> tuple[str, ...]:
     twice = f" ({n_rows - n_kept:,} that stand twice count once)" if n_rows > n_kept else ""
-    return (f"{len(chosen.rows):,} of {n_kept:,} sequences{twice}: {chosen.words}", sentence)
+    n = f"{len(chosen.rows):,}"
+    how = chosen.words if len(chosen.shares) > 1 else chosen.words.removeprefix(f"{n} ")
+    return (f"{n} of {n_kept:,} sequences{twice}: {how}", *sentences)

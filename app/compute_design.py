@@ -10,17 +10,20 @@ from urllib.parse import urlencode
 import numpy as np
 import numpy.typing as npt
 
-from app import compute, compute_design_guides
+from app import compute, compute_design_guides, compute_design_picks, design_candidates
 from app.compute import Asker
+from app.compute_design_picks import Batch
 from app.design_lists import Wanted, read_lists
 from app.design_question import DesignQuestion
 from app.score import fitted
 from app.view import PASTED, View, write_edits
 from experiment import design_build, design_constructs, design_mutants
+from experiment.acquire_features import within
 from experiment.design import Arm, Design, Element, LeftOut, Plan
 from experiment.design_build import Accepted
 from experiment.design_constructs import Bench, Made, attempt, place_name
 from experiment.design_mutants import Mutant
+from experiment.design_picks import Acquisition
 from experiment.hypothesis import Hypothesis
 from genome.errors import UserError
 from genome.locus import Locus, Variant
@@ -62,10 +65,10 @@ def _design(question: DesignQuestion, asker: Asker, address: str, link: str) -> 
         elements, left, notes = compute_design_guides.library(
             view, plan, source, wanted.places, wanted.positives, address
         )
-        found, hypotheses = Accepted(elements, left), ()
+        found, hypotheses, acquisition = Accepted(elements, left), (), None
     else:
         bench = _bench(view, plan, source, address)
-        found, hypotheses, notes = _constructs(question, bench, wanted, spec, asker)
+        found, hypotheses, notes, acquisition = _constructs(question, bench, wanted, spec, asker)
     left_out = (*wanted.left_out, *found.left_out)
     if not plan.leave_out:
         design_build.refuse(left_out)
@@ -83,6 +86,7 @@ def _design(question: DesignQuestion, asker: Asker, address: str, link: str) -> 
             left_out=left_out,
             notes=notes,
             link=link,
+            acquisition=acquisition,
         )
     )
 
@@ -107,27 +111,39 @@ def _bench(view: View, plan: Plan, genome: Genome, address: str) -> Bench:
 
 def _constructs(
     question: DesignQuestion, bench: Bench, wanted: Wanted, spec: ModelSpec, asker: Asker
-) -> tuple[Accepted, tuple[Hypothesis, ...], tuple[str, ...]]:
-    """Every construct of an MPRA, the claims they test, and how the arms were made."""
+) -> tuple[Accepted, tuple[Hypothesis, ...], tuple[str, ...], Acquisition | None]:
+    """Every construct of an MPRA, the claims they test, how the arms were made, and how picks were chosen."""
     plan, view = question.plan, question.view
     notes = list(wanted.notices)
     tested: list[tuple[Mutant, ...]] = []
     made: list[Made] = []
+    both = 0.5 if plan.picks and "hypothesis" in plan.arms else 0.0  # share of the work that comes before the picks
+    first = replace(asker, progress=within(asker.progress, 0.0, both or 1.0))
+    last = replace(asker, progress=within(asker.progress, both, 1.0))
     if "hypothesis" in plan.arms:
-        made += _hypothesis_arm(question, bench, wanted.places, tested, notes, asker)
+        made += _hypothesis_arm(question, bench, wanted.places, tested, notes, first)
     made += _plain_arms(plan, bench, wanted, notes)
     found = design_build.accepted(bench, made)
     if found.shared:
         notes.append(f"{found.shared:,} constructs that several arms ask for are ordered once, in the first of them.")
     if not plan.leave_out:
         design_build.refuse((*wanted.left_out, *found.left_out))
-    drawn = _drawn_arms(plan, view, bench, wanted, found, spec, notes, asker)
+    chosen = None
+    if "acquired" in plan.arms and plan.picks:
+        most = design_candidates.most_read(view.genome)
+        pool = design_candidates.pool(plan, bench, wanted.places, wanted.candidates, found.bases, most_read=most)
+        names = [element.name for element in found.elements]
+        chosen = compute_design_picks.batch(question, bench, pool, names, last)
+        notes.append(chosen.note)
+        found = replace(found, elements=(*found.elements, *chosen.elements))
+    drawn = _drawn_arms(plan, view, bench, wanted, found, chosen, spec, notes, asker)
     elements = (*found.elements, *drawn)
     if "acquired" in plan.arms and "random" in plan.arms:
         counts = [design_build.counts(arm, elements) for arm in ("acquired", "random")]
         notes.append(f"Beside {counts[0]:,} acquired elements, {counts[1]:,} were drawn at random (seed {plan.seed}).")
     hypotheses = _hypotheses(view, spec, tested, elements, asker)
-    return Accepted(elements, found.left_out, found.shared), hypotheses, tuple(notes)
+    acquisition = chosen.acquisition if chosen else None
+    return Accepted(elements, found.left_out, found.shared), hypotheses, tuple(notes), acquisition
 
 
 def _hypothesis_arm(
@@ -213,10 +229,10 @@ def _plain_arms(plan: Plan, bench: Bench, wanted: Wanted, notes: list[str]) -> l
             made += attempt(str(variant), "variant", lambda variant=variant: design_constructs.alleles(bench, variant))  # type: ignore[misc]
     for place in wanted.places if "tiling" in plan.arms else ():
         made += design_constructs.tiles(bench, place, plan.step)
-    if "acquired" in plan.arms:
+    if "acquired" in plan.arms and not plan.picks:
         if not wanted.acquired:
             raise UserError(
-                "The arm of acquired elements has none: give the picks of an acquisition, or leave out the arm."
+                "The arm of active-learning picks has none: say how many to choose, give the picks, or leave out the arm."
             )
         made += _given(bench, wanted.acquired, "acquired", "acquired")
     if "positive control" in plan.arms and wanted.positives:
@@ -246,6 +262,7 @@ def _drawn_arms(
     bench: Bench,
     wanted: Wanted,
     found: Accepted,
+    chosen: Batch | None,
     spec: ModelSpec,
     notes: list[str],
     asker: Asker,
@@ -253,10 +270,11 @@ def _drawn_arms(
     """Random elements and the controls that are drawn, all of which can be ordered."""
     drawn: list[Element] = []
     taken = found.bases
-    windows = _windows(bench, wanted) if {"random", "positive control", "negative control"} & set(plan.arms) else ()
+    windows = (
+        _windows(bench, wanted, chosen) if {"random", "positive control", "negative control"} & set(plan.arms) else ()
+    )
     if "random" in plan.arms:
-        n = design_build.counts("acquired", found.elements) if "acquired" in plan.arms else plan.random
-        drawn += _random_arm(plan, bench, wanted, windows, n, taken, notes)
+        drawn += compute_design_picks.random_arm(plan, bench, wanted, windows, found, chosen, notes)
         taken |= {element.bases for element in drawn}
     if "positive control" in plan.arms and not wanted.positives and plan.positive:
         drawn += _predicted_high(plan, view, bench, windows, taken, spec, notes, asker)
@@ -269,8 +287,10 @@ def _drawn_arms(
     return drawn
 
 
-def _windows(bench: Bench, wanted: Wanted) -> tuple[Locus, ...]:
-    """The places' own windows, as far as they can be read."""
+def _windows(bench: Bench, wanted: Wanted, chosen: Batch | None) -> tuple[Locus, ...]:
+    """The places' own windows, as far as they can be read; those of the picks where these were chosen of a list of places."""
+    if chosen is not None and wanted.candidates and chosen.windows:
+        return chosen.windows
     picked = tuple(item for item in wanted.acquired if isinstance(item, Locus))
     found = []
     for place in wanted.places or picked:
@@ -285,39 +305,6 @@ def _windows(bench: Bench, wanted: Wanted) -> tuple[Locus, ...]:
             "None of the places can be an element (they hang off the end, or hold N), so no controls can be drawn; choose another place."
         )
     return tuple(found)
-
-
-def _random_arm(
-    plan: Plan, bench: Bench, wanted: Wanted, windows: tuple[Locus, ...], n: int, taken: set[str], notes: list[str]
-) -> list[Element]:
-    if wanted.pool:
-        rest = [place for place in wanted.pool if place not in set(wanted.acquired)]
-        order = np.random.default_rng([plan.seed, 4]).permutation(len(rest))
-        picked: list[Element] = []
-        for index in order.tolist():
-            if len(picked) == n:
-                break
-            place = rest[index]
-            made = attempt(place_name(place), "random", lambda place=place: [  # type: ignore[misc]
-                bench.element(f"{place_name(place)}_random", "random of the list", "random", bench.window(place))
-            ])  # fmt: skip
-            picked += [
-                one
-                for one in made
-                if isinstance(one, Element) and not bench.objection(one.bases) and one.bases not in taken
-            ]
-        if len(picked) < n:
-            raise UserError(
-                f"Besides the picks the list has {len(picked):,} places that can be ordered, and {n:,} random ones are wanted beside "
-                f"as many picks: pick at most {len(picked):,}, or give a longer list."
-            )
-        notes.append(f"Random elements are drawn from the places of the list that were not picked (seed {plan.seed}).")
-        return picked
-    drawn = design_constructs.random_windows(bench, windows, n, seed=plan.seed, taken=taken)
-    notes.append(
-        f"Random elements are windows within {design_constructs.NEAR:,} bp of the places, beside them, without N or forbidden sites (seed {plan.seed})."
-    )
-    return [bench.element(f"{place_name(window)}_random", "random window", "random", window) for window in drawn]
 
 
 def _predicted_high(

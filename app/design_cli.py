@@ -12,10 +12,13 @@ from genome.errors import UserError
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
     from app.view import View
     from experiment.design_layout import Layout
+    from experiment.design_picks import Picks
 
 ARM_NAMES = (
     "hypothesis", "saturation", "tiling", "variant", "acquired", "random", "positive-control", "negative-control",
 )  # fmt: skip  # written out so that --help answers at once; a test compares them
+# Written out for the same reason, and compared by the same test.
+STRATEGY_NAMES = ("random", "variance", "entropy", "margin", "core-set", "lcmd", "mix")
 ENDINGS = {"tsv": "order sheet", "fa": "FASTA", "json": "manifest", "methods.txt": "methods paragraph"}
 
 
@@ -39,7 +42,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--motifs", type=int, default=3, help="how many elements of the contributions are broken at each place"
     )
-    sub.add_argument("--step", type=int, default=50, help="between tiles, in bp")
+    sub.add_argument("--step", type=int, default=50, help="between tiles, and between windows to choose from, in bp")
     sub.add_argument("--deletions", action="store_true", help="saturation also deletes each base")
     sub.add_argument(
         "--random", type=int, default=50, help="random elements; as many as the acquired ones where there are some"
@@ -53,6 +56,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--positives", metavar="FILE", help="positive controls: places or a FASTA; guides of 20 letters for CRISPRi"
     )
+    _pick_options(sub)
     _oligo_options(sub)
     sub.add_argument("--per-oligo", type=float, default=0.4, help="price of one oligo")
     sub.add_argument("--per-replicate", type=float, default=800.0, help="price of one replicate of the library")
@@ -63,6 +67,28 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--project", help="keep the design and its hypotheses in the project of that name")
     sub.add_argument("--address", default="", help="where Cislens is served, for the links; relative unless given")
     sub.add_argument("--remote", action="store_true", help="allow sending the places to the genome server")
+
+
+def _pick_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--pick", type=int, metavar="N", help="choose N elements by active learning: the arm acquired")
+    sub.add_argument(
+        "--strategy", choices=STRATEGY_NAMES, help="of the choice; the default is what the benchmark found best"
+    )
+    sub.add_argument(
+        "--candidates",
+        metavar="FILE",
+        help="choose among these: a FASTA, a table with a column sequence, a BED or places; else windows tiled over the places",
+    )
+    sub.add_argument(
+        "--around", type=int, metavar="BP", help="on either side of each place that these windows may reach"
+    )
+    sub.add_argument(
+        "--bounds",
+        type=float,
+        nargs=2,
+        metavar=("LOW", "HIGH"),
+        help="below LOW a sequence is a silencer, above HIGH an enhancer (entropy, margin); -1 and 1 for log2 tracks",
+    )
 
 
 def _oligo_options(sub: argparse.ArgumentParser) -> None:
@@ -82,7 +108,7 @@ def design(options: argparse.Namespace) -> int:
     from app import compute, compute_design, compute_project, export
     from app.design_question import DesignQuestion
     from experiment import order_sheet
-    from experiment.design import ARMS, Costs, Plan
+    from experiment.design import Costs, Plan
     from models import registry
 
     prefix = Path(options.out)
@@ -93,11 +119,8 @@ def design(options: argparse.Namespace) -> int:
     asker = compute.Asker(session="design", remote_allowed=_remote(options), progress=_print_progress)
     view, places = _view(options, spec.model_id, track, asker.remote_allowed)
     guides = options.assay == "CRISPRi"
-    usual = "tiling,negative-control" if guides else "hypothesis,positive-control,negative-control"
-    asked = [arm.strip().replace("-", " ") for arm in (options.arms or usual).split(",") if arm.strip()]
-    strange = [arm for arm in asked if arm not in ARMS]
-    if strange:
-        raise UserError(f"There is no arm '{strange[0][:30]}'; choose among {', '.join(ARM_NAMES)}.")
+    picks = _picks(options)
+    asked = _arms(options, guides, picks)
     same = (
         "replicates",
         "motifs",
@@ -112,14 +135,17 @@ def design(options: argparse.Namespace) -> int:
     )
     plan = Plan(
         assay=options.assay,
-        arms=tuple(asked),  # type: ignore[arg-type]  # checked above
+        arms=asked,  # type: ignore[arg-type]  # checked above
         length=options.length or spec.input_length,
         layout=_layout(options, guides),
         barcodes=0 if guides else options.barcodes,
         costs=Costs(options.per_oligo, options.per_replicate, options.budget, options.currency),
+        picks=picks,
         **{name: getattr(options, name) for name in same},
     )
-    lists = {"places": places, "acquired": _text(options.acquired), "positives": _text(options.positives)}
+    lists = {"places": places} | {
+        name: _text(getattr(options, name)) for name in ("acquired", "positives", "candidates")
+    }
     question = DesignQuestion(view, plan, options.name, **lists)
     link = question.link(f"{options.address.rstrip('/')}/design")
     made = compute_design.design(question, asker, address=options.address, link=link)
@@ -132,6 +158,47 @@ def design(options: argparse.Namespace) -> int:
         kept = compute_project.keep_design(project.id, made)
         print(f"Kept in the project {project.name}: {kept.words}.", file=sys.stderr)
     return 0
+
+
+def _arms(options: argparse.Namespace, guides: bool, picks: Picks | None) -> tuple[str, ...]:
+    """The arms that are asked for, or the usual ones.
+
+    Raises:
+        UserError: when there is no such arm, or picks are to be chosen for one that is left out.
+    """
+    from experiment.design import ARMS
+
+    usual = "tiling,negative-control" if guides else "hypothesis,positive-control,negative-control"
+    if picks is not None:
+        usual = "acquired,random,positive-control,negative-control"
+    asked = tuple(arm.strip().replace("-", " ") for arm in (options.arms or usual).split(",") if arm.strip())
+    strange = [arm for arm in asked if arm not in ARMS]
+    if strange:
+        raise UserError(f"There is no arm '{strange[0][:30]}'; choose among {', '.join(ARM_NAMES)}.")
+    if picks and "acquired" not in asked:
+        raise UserError("--pick chooses for the arm acquired, which --arms leaves out; add it, or leave out --pick.")
+    return asked
+
+
+def _picks(options: argparse.Namespace) -> Picks | None:
+    """What is to be chosen; None where nothing is.
+
+    Raises:
+        UserError: when an option says how to choose, and none how many.
+    """
+    from experiment.design_picks import Picks
+
+    how = {
+        name: getattr(options, name) for name in ("strategy", "around", "bounds") if getattr(options, name) is not None
+    }
+    if options.pick is None:
+        given = [*how, *(["candidates"] if options.candidates else [])]
+        if given:
+            raise UserError(f"--{given[0]} is about choosing picks; say how many with --pick N.")
+        return None
+    if options.acquired:
+        raise UserError("--acquired gives picks and --pick chooses others; leave out the one or the other.")
+    return Picks(options.pick, step=options.step, **how)
 
 
 def _say(made: Any, prefix: Path) -> None:
@@ -192,7 +259,7 @@ def _view(options: argparse.Namespace, model_id: str, track: str, remote_allowed
     start = View(model_id, options.genome, Locus("none", 0, 1), track, seed=options.seed)
     found = read_list(text, start, genome, "tiling", remote_allowed=remote_allowed)
     if found.given:
-        raise UserError("Give places of the genome; sequences go into --acquired or --positives.")
+        raise UserError("Give places of the genome; sequences go into --candidates, --acquired or --positives.")
     first = found.places[0] if found.places else None
     if first is None and found.variants:
         first = Locus(found.variants[0].chrom, found.variants[0].start, found.variants[0].start + 1)

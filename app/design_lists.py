@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.design_question import DesignQuestion
+from app.set_rows import is_records, read_sequences
 from app.view import PASTED, View
 from experiment.design import Arm, LeftOut
 from genome.catalog import open_ensembl, open_genes
@@ -49,6 +50,7 @@ class Wanted:
         places: stretches to design around, 0-based half-open.
         variants: changes whose alleles are compared.
         acquired: picks, as places or given bases.
+        candidates: among which picks are chosen, as places or given bases; empty for windows tiled over the places.
         pool: places that picks could have been; empty where they come from elsewhere.
         positives: positive controls that were given.
         left_out: lines that could not be used.
@@ -58,6 +60,7 @@ class Wanted:
     places: tuple[Locus, ...]
     variants: tuple[Variant, ...]
     acquired: tuple[Locus | tuple[str, str], ...]
+    candidates: tuple[Locus | tuple[str, str], ...]
     pool: tuple[Locus, ...]
     positives: tuple[Locus | tuple[str, str], ...]
     left_out: tuple[LeftOut, ...]
@@ -80,6 +83,7 @@ def read_lists(question: DesignQuestion, genome: Genome, *, remote_allowed: bool
     if question.places and not question.places.strip():
         raise UserError("The list is empty; write a place or a variant a line, or take the locus looked at.")
     picks, known = read(question.acquired, "acquired", rows=True), read(question.positives, "positive control")
+    among = _candidates(question, genome, remote_allowed=remote_allowed)
     wrong = [row for row in picks.rows if not 1 <= row <= len(listed.places)]
     if wrong:
         raise UserError(
@@ -91,11 +95,45 @@ def read_lists(question: DesignQuestion, genome: Genome, *, remote_allowed: bool
         places=listed.places or tuple(Locus(v.chrom, v.start, max(v.end, v.start + 1)) for v in listed.variants),
         variants=listed.variants,
         acquired=(*chosen, *picks.given),
+        candidates=(*among.places, *among.given),
         pool=pool,
         positives=(*known.places, *known.given),
-        left_out=(*listed.left_out, *picks.left_out, *known.left_out),
-        notices=(*listed.notices, *picks.notices, *known.notices),
+        left_out=(*listed.left_out, *picks.left_out, *among.left_out, *known.left_out),
+        notices=(*listed.notices, *picks.notices, *among.notices, *known.notices),
     )
+
+
+def _candidates(question: DesignQuestion, genome: Genome, *, remote_allowed: bool) -> Asked:
+    """Sequences or places among which picks are chosen.
+
+    Raises:
+        UserError: when nothing in the list can be used, or it holds variants.
+    """
+    text = question.candidates
+    if not text:
+        return Asked()
+    if is_records(text):
+        found = read_sequences(text)
+        return Asked(
+            given=tuple((row.name, row.bases) for row in found.rows), left_out=tuple(map(_left, found.problems))
+        )
+    asked = read_list(text, question.view, genome, "acquired", remote_allowed=remote_allowed)
+    if asked.variants:
+        raise UserError(
+            f"Candidates are sequences or places, and {asked.variants[0]} is a variant: list places, or choose the arm of variants."
+        )
+    if not asked.places and not asked.given:
+        one = asked.left_out[0]
+        raise UserError(
+            f"None of the candidates can be used: {one.name} ({one.reason}); list sequences or places, one a line."
+        )
+    return asked
+
+
+def _left(sentence: str) -> LeftOut:
+    """What was wrong with a row, said by the reader of sequences as ``Record 3: why``."""
+    name, _, reason = sentence.rstrip(".").partition(": ")
+    return LeftOut(name.replace(" ", "_").lower(), "acquired", reason) if reason else LeftOut("a_row", "acquired", name)
 
 
 def _of_view(view: View, genome: Genome) -> Asked:

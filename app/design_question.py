@@ -14,13 +14,16 @@ from app import view as views
 from app.view import View
 from experiment.design import BOUNDS, NAME, Costs, Plan
 from experiment.design_layout import Layout
+from experiment.design_picks import PICK_BOUNDS, Picks
 from genome.errors import UserError
 
 KEY = "design"
 MAX_TEXT = 5_000_000  # letters of a list
 MAX_LINKED_TEXT = 20_000  # letters of a list that a link may unfold to
 MAX_LINK = 8_000  # letters of a link, which every server and browser takes
-_TEXTS = ("places", "acquired", "positives")
+_TEXTS = ("places", "acquired", "positives", "candidates")
+_PICKS = {"pick": "n", "strategy": "strategy", "pick_step": "step", "around": "around"}
+_BOUNDS = ("low", "high")
 _LAYOUT = ("left", "middle", "right", "barcode_length", "gc_low", "gc_high", "longest_run", "sites", "longest_oligo")
 _COSTS = ("per_oligo", "per_replicate", "budget", "currency")
 _LAYOUT_NAME = re.compile(r"[A-Za-z0-9 ,()._:+-]{1,80}")
@@ -37,6 +40,8 @@ class DesignQuestion:
         name: of the library.
         places: loci, variants, genes or rows of a BED, one a line; empty for the view's own locus.
         acquired: picks of active learning: rows of ``places`` by number, places, or a FASTA; empty for none.
+        candidates: among which picks are chosen, where the plan asks for some: a FASTA, a table with a column ``sequence``, or
+            places (the window in the middle of each); empty for all windows tiled over the places.
         positives: positive controls as places or a FASTA (guides: letters); empty to draw them.
     """
 
@@ -46,6 +51,7 @@ class DesignQuestion:
     places: str = ""
     acquired: str = ""
     positives: str = ""
+    candidates: str = ""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
@@ -53,6 +59,10 @@ class DesignQuestion:
         for part in _TEXTS:
             if len(getattr(self, part)) > MAX_TEXT:
                 raise UserError(f"A list can have at most {MAX_TEXT:,} letters; give a part of it.")
+        if self.plan.picks and self.acquired:
+            raise UserError("Picks are given, and others are to be chosen: leave out the one or the other.")
+        if self.candidates and not self.plan.picks:
+            raise UserError("Candidates are given, and no number of picks to choose among them; say how many.")
 
     @property
     def in_a_link(self) -> bool:
@@ -75,6 +85,11 @@ class DesignQuestion:
             value = getattr(plan.layout, name)
             query[f"{KEY}.{name}"] = ",".join(value) if name == "sites" else str(value)
         query |= {f"{KEY}.{name}": str(getattr(plan.costs, name)) for name in _COSTS}
+        if plan.picks:
+            query |= {f"{KEY}.{name}": str(getattr(plan.picks, part)) for name, part in _PICKS.items()}
+            query |= {
+                f"{KEY}.{name}": str(value) for name, value in zip(_BOUNDS, plan.picks.bounds or (), strict=False)
+            }
         return query | {f"{KEY}.{name}": _packed(getattr(self, name)) for name in _TEXTS if getattr(self, name)}
 
     def link(self, address: str) -> str:
@@ -96,6 +111,10 @@ def from_query(query: Mapping[str, str]) -> DesignQuestion:
     known = {
         f"{KEY}.{name}" for name in (*BOUNDS, *_LAYOUT, *_COSTS, "deletions", "leave_out", "layout", "name", "arms")
     }
+    if any(f"{KEY}.{name}" in query for name in (*_PICKS, *_BOUNDS)):
+        known |= {f"{KEY}.{name}" for name in _PICKS}
+    if any(f"{KEY}.{name}" in query for name in _BOUNDS):
+        known |= {f"{KEY}.{name}" for name in _BOUNDS}
     missing = sorted(known - set(query))
     if missing:
         raise UserError(
@@ -111,10 +130,19 @@ def from_query(query: Mapping[str, str]) -> DesignQuestion:
         costs=Costs(*(_number(query, name, float) for name in _COSTS[:3]), query[f"{KEY}.currency"]),
         deletions=query[f"{KEY}.deletions"] == "1",
         leave_out=query[f"{KEY}.leave_out"] == "1",
+        picks=_read_picks(query),
         **{name: _number(query, name, int) for name in BOUNDS},
     )
     texts = {name: _unpacked(query[f"{KEY}.{name}"]) for name in _TEXTS if query.get(f"{KEY}.{name}")}
     return DesignQuestion(views.from_query(query), plan, query[f"{KEY}.name"], **texts)
+
+
+def _read_picks(query: Mapping[str, str]) -> Picks | None:
+    if f"{KEY}.pick" not in query:
+        return None
+    numbers = {part: _number(query, name, int) for name, part in _PICKS.items() if name != "strategy"}
+    bounds = tuple(_number(query, name, float) for name in _BOUNDS if f"{KEY}.{name}" in query)
+    return Picks(strategy=query[f"{KEY}.strategy"], bounds=bounds or None, **numbers)  # type: ignore[arg-type]  # none or both
 
 
 def _read_layout(query: Mapping[str, str]) -> Layout:
@@ -132,9 +160,11 @@ def _read_layout(query: Mapping[str, str]) -> Layout:
 
 def _number(query: Mapping[str, str], name: str, kind: Callable[[str], Any]) -> Any:
     text = query[f"{KEY}.{name}"]
-    form = r"\d{1,15}" if kind is int else r"\d{1,15}(\.\d{1,25})?(e[+-]?\d{1,3})?"
+    sign = "-?" if name in _BOUNDS else ""
+    form = r"\d{1,15}" if kind is int else sign + r"\d{1,15}(\.\d{1,25})?(e[+-]?\d{1,3})?"
     if not re.fullmatch(form, text, re.ASCII):
-        words = BOUNDS[name][2] if name in BOUNDS else name.replace("_", " ")
+        bounds = {**BOUNDS, **{link: PICK_BOUNDS[part] for link, part in _PICKS.items() if part in PICK_BOUNDS}}
+        words = bounds[name][2] if name in bounds else name.replace("_", " ")
         raise UserError(f"The {words} in this link is not a number; ask for the link again.")
     return kind(text)
 

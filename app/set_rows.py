@@ -87,6 +87,12 @@ def is_intervals(name: str, text: str) -> bool:
 _COMMENTS = ("#", "track", "browser")
 
 
+def is_records(text: str) -> bool:
+    """Whether a text is a FASTA, or a table with a column ``sequence``."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return text.lstrip("\ufeff \t\r\n").startswith(">") or (bool(lines) and "sequence" in _header(lines))
+
+
 def read_sequences(text: str) -> SequenceSet:
     """Sequences from FASTA, from a table with a column ``sequence`` (and ``name``, ``measured``), or from plain lines.
 

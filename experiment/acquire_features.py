@@ -18,6 +18,7 @@ from models.sketch import NotFollowed, SketchedGradients
 
 Float = npt.NDArray[np.float32]
 _CHUNK_BASES = 4_000_000  # of all windows of a chunk together
+_GRADIENT_PASSES = 12.0  # how long gradients take, in passes forward: from 6 (tf-binding) to 25 (retina)
 NEEDS = {  # what a strategy reads besides predictions
     "random": (),
     "variance": ("embeddings",),
@@ -86,21 +87,34 @@ def describe(
         shown: of ``embeddings`` and ``gradients``, what is to be computed.
         bounds: activity below the first counts as a silencer's, above the second as an enhancer's; None without classes.
         expectation: whether gradients are also computed, where the network has them, for what a batch is expected to tell.
-        progress: is told the share done of what takes longest.
+        progress: is told the share done.
     """
     gradients = "gradients" in shown or expectation
+    needs = {"scalars": 1.0, "noise": 1.0 if spec.noise else 0.0, "embeddings": float("embeddings" in shown)}
+    parts = _parts(progress, needs | {"gradients": _GRADIENT_PASSES if gradients else 0.0})
     # (rows, components), members outermost
-    scalars = _chunked(run, Scalars(target), codes, None if gradients else progress)
+    scalars = _chunked(run, Scalars(target), codes, parts["scalars"])
     members = scalars.reshape(len(codes), spec.n_members, len(spec.strands)).mean(axis=2).T.astype(np.float64)
-    noise, noise_from = _noise(run, spec, target, codes, members)
+    noise, noise_from = _noise(run, spec, target, codes, members, parts["noise"])
     candidates = Candidates(
         keys_of(codes),
         members,
         None if bounds is None else class_shares(members, np.sqrt(noise), bounds),
-        embeddings(run, codes) if "embeddings" in shown else None,
-        _gradients(run, codes, target, progress, needed="gradients" in shown) if gradients else None,
+        embeddings(run, codes, progress=parts["embeddings"]) if "embeddings" in shown else None,
+        _gradients(run, codes, target, parts["gradients"], needed="gradients" in shown) if gradients else None,
     )
     return Described(candidates, members, noise, noise_from)
+
+
+def within(progress: Progress | None, first: float, last: float) -> Progress | None:
+    """Progress of a part of the work, from ``first`` to ``last`` of the whole; None where nobody is told."""
+    return None if progress is None else lambda done: progress(first + (last - first) * min(done, 1.0))
+
+
+def _parts(progress: Progress | None, weights: dict[str, float]) -> dict[str, Progress | None]:
+    """Progress of each part, by how long it takes beside the others."""
+    ends = (np.cumsum([0.0, *weights.values()]) / sum(weights.values())).tolist()
+    return {name: within(progress, ends[i], ends[i + 1]) for i, name in enumerate(weights)}
 
 
 def _gradients(run: Runner, codes: Codes, target: Target, progress: Progress | None, *, needed: bool) -> Float | None:
@@ -114,7 +128,12 @@ def _gradients(run: Runner, codes: Codes, target: Target, progress: Progress | N
 
 
 def _noise(
-    run: Runner, spec: ModelSpec, target: Target, codes: Codes, members: npt.NDArray[np.float64]
+    run: Runner,
+    spec: ModelSpec,
+    target: Target,
+    codes: Codes,
+    members: npt.NDArray[np.float64],
+    progress: Progress | None,
 ) -> tuple[npt.NDArray[np.float64], str]:
     """Variance of one measurement (rows,): what the networks predict, or else the variance of the whole track."""
     index = spec.track_index(target.track)
@@ -123,7 +142,7 @@ def _noise(
         return np.full(
             members.shape[1], sd**2
         ), f"the spread of the whole track (sd {sd:.2f}), as the model predicts none"
-    variances = _chunked(run, Components(), codes, None, which=1)[:, :, index, 0]
+    variances = _chunked(run, Components(), codes, progress, which=1)[:, :, index, 0]
     return variances.mean(axis=1).astype(np.float64), "what the networks predict for one measured element"
 
 
@@ -132,7 +151,9 @@ def _chunked(run: Runner, function: object, codes: Codes, progress: Progress | N
     size = max(1, _CHUNK_BASES // codes.shape[1])
     parts = []
     for first in range(0, len(codes), size):
-        parts.append(run(function, (encoded(codes[first : first + size]).numpy(),), None)[which])  # type: ignore[arg-type]
-        if progress is not None:
-            progress(min(1.0, (first + size) / len(codes)))
+        rows = encoded(codes[first : first + size]).numpy()
+        mine = within(progress, first / len(codes), (first + len(rows)) / len(codes))
+        parts.append(run(function, (rows,), mine)[which])  # type: ignore[arg-type]
+        if mine is not None:
+            mine(1.0)
     return np.concatenate(parts)

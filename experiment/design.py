@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from experiment.design_layout import LAYOUTS, Layout
+from experiment.design_picks import Acquisition, Picks
 from experiment.hypothesis import Hypothesis
 from genome.errors import UserError
 
@@ -87,6 +88,7 @@ class Plan:
         leave_out: leave out what cannot be ordered, with its reason, instead of refusing the design.
         seed: of barcodes, shuffles and draws.
         costs: prices and budget.
+        picks: what is to be chosen among candidates for the acquired arm; None where its elements are given, or it has none.
     """
 
     assay: Assay = "MPRA"
@@ -105,6 +107,7 @@ class Plan:
     leave_out: bool = False
     seed: int = 0
     costs: Costs = Costs()
+    picks: Picks | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arms", tuple(arm for arm in ARMS if arm in self.arms))
@@ -133,7 +136,10 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self) | {"arms": list(self.arms), "layout": self.layout.to_json()}
+        picks = asdict(self.picks) if self.picks else None
+        if picks and picks["bounds"]:
+            picks["bounds"] = list(picks["bounds"])
+        return asdict(self) | {"arms": list(self.arms), "layout": self.layout.to_json(), "picks": picks}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Plan:
@@ -142,6 +148,7 @@ class Plan:
             "layout": Layout.from_json(record["layout"]),
             "costs": Costs(**record["costs"]),
             "arms": tuple(record["arms"]),
+            "picks": Picks(**record["picks"]) if record.get("picks") else None,  # designs before picks have none
         }
         return cls(**{**record, **parts})
 
@@ -179,6 +186,7 @@ class Element:
         beside: name of the element it is compared with (the wild type of a mutant, the other allele); empty for none.
         target: of a guide, the place that it tiles.
         barcodes: its barcodes; a guide is its own.
+        score: what a strategy ranked it by; None where it goes by distance, or chose nothing.
     """
 
     name: str
@@ -194,6 +202,7 @@ class Element:
     beside: str = ""
     target: str = ""
     barcodes: tuple[str, ...] = ()
+    score: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "barcodes", tuple(self.barcodes))
@@ -243,6 +252,7 @@ class Design:
         left_out: what was asked for and cannot be ordered.
         notes: sentences on how the arms were made.
         link: opens the Design page with this question; empty where the question does not fit a link.
+        acquisition: how the acquired elements were chosen; None where nothing was chosen here.
     """
 
     name: str
@@ -256,6 +266,7 @@ class Design:
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
     link: str = ""
+    acquisition: Acquisition | None = None
 
     @property
     def assay(self) -> Assay:
@@ -300,6 +311,7 @@ class Design:
             "left_out": [asdict(one) for one in self.left_out],
             "notes": list(self.notes),
             "link": self.link,
+            "acquisition": self.acquisition.to_json() if self.acquisition else None,
         }
 
     @classmethod
@@ -322,6 +334,7 @@ class Design:
                 left_out=tuple(LeftOut(**one) for one in record["left_out"]),
                 notes=tuple(record["notes"]),
                 link=record["link"],
+                acquisition=Acquisition(**record["acquisition"]) if record.get("acquisition") else None,
             )
         except (TypeError, KeyError) as error:
             raise ValueError(f"no design: {error}") from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.floating]
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,21 @@ class Information:
         return 1 - self.after / self.before if self.before > 0 else 0.0
 
 
-def expected_information(members: Floats, features: Floats, noise: Floats, rows: npt.NDArray[np.int64]) -> Information:
-    """What measuring some of the candidates is expected to tell about all of them.
+def expected_information(members: Floats, features: Floats, noise: Floats, rows: Rows) -> Information:
+    """What measuring some of the candidates is expected to tell about all of them; arguments as in ``expected_of_batches``."""
+    return expected_of_batches(members, features, noise, [rows])[0]
+
+
+def expected_of_batches(
+    members: Floats, features: Floats, noise: Floats, batches: Iterable[Rows]
+) -> tuple[Information, ...]:
+    """What measuring each of several batches of the candidates is expected to tell about all of them.
 
     Args:
         members: (members, candidates), at least two networks' predictions.
         features: (candidates, features), sketched gradients or an embedding.
         noise: (candidates,), variance of one measurement.
-        rows: the batch.
+        batches: rows of each.
     """
     if len(members) < 2:
         raise ValueError(f"{len(members)=}: one network has no variance")
@@ -49,10 +58,14 @@ def expected_information(members: Floats, features: Floats, noise: Floats, rows:
     centred = features.astype(np.float64) - features.mean(axis=0, dtype=np.float64)
     length = np.sqrt((centred**2).sum(axis=1))
     scaled = centred * (np.sqrt(variance) / np.where(length > 0, length, 1.0))[:, None]
-    batch = scaled[rows] / np.sqrt(noise[rows].astype(np.float64))[:, None]
-    precision = np.eye(scaled.shape[1]) + batch.T @ batch
-    half = np.linalg.solve(np.linalg.cholesky(precision), scaled.T)  # (features, candidates)
-    return Information(float(variance.mean()), float((half**2).sum(axis=0).mean()))
+    products = scaled.T @ scaled  # (features, features): the sum over candidates of what is left needs no more of them
+    found = []
+    for rows in batches:
+        batch = scaled[rows] / np.sqrt(noise[rows].astype(np.float64))[:, None]
+        precision = np.eye(scaled.shape[1]) + batch.T @ batch
+        left = np.trace(np.linalg.solve(precision, products)) / len(scaled)
+        found.append(Information(float(variance.mean()), float(left)))
+    return tuple(found)
 
 
 def class_shares(members: Floats, spread: Floats, bounds: tuple[float, float]) -> npt.NDArray[np.float64]:

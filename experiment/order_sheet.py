@@ -18,7 +18,7 @@ from experiment.guides import NOT_SEARCHED
 VERSION = 1
 COLUMNS = (
     "oligo_name", "oligo", "oligo_length", "element", "arm", "kind", "element_bases", "barcode", "locus", "edits", "strand",
-    "pam", "compared_with", "hypothesis", "link",
+    "pam", "compared_with", "hypothesis", "score", "link",
 )  # fmt: skip
 USE = "For research use only; not for diagnosis or treatment."
 
@@ -34,7 +34,7 @@ def oligos(design: Design) -> Iterator[tuple[str, str, Element, str]]:
 
 
 def tsv(design: Design) -> str:
-    """One row for each oligo. ``locus`` is 1-based inclusive; ``off_target`` says that nothing was searched, for guides."""
+    """One row for each oligo. ``locus`` is 1-based inclusive; ``score`` is what picks were ranked by; ``off_target`` says that nothing was searched, for guides."""
     guides = design.assay == "CRISPRi"
     written = io.StringIO()
     writer = csv.writer(written, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
@@ -42,7 +42,8 @@ def tsv(design: Design) -> str:
     for name, bases, element, barcode in oligos(design):
         row = [name, bases, str(len(bases)), element.name, element.arm, element.kind, element.bases, barcode]
         row += [element.locus, element.edits, element.strand, element.pam]
-        row += [element.beside, element.hypothesis, element.link]
+        score = "" if element.score is None else f"{element.score:.6g}"
+        row += [element.beside, element.hypothesis, score, element.link]
         writer.writerow([_plain(cell) for cell in row] + (["not searched"] if guides else []))
     return written.getvalue()
 

@@ -17,6 +17,7 @@ COLORS: dict[Arm, str] = {
     "random": "#64748b", "positive control": "#e69f00", "negative control": "#334155",
 }  # fmt: skip
 _MOST_ROWS = 26
+_GAP = 20  # elements that fit between two picks of one picture
 _PACKED = 8  # rows of an arm whose windows are drawn packed
 _POSITION = re.compile(r":(\d[\d,]*) ")
 
@@ -41,7 +42,10 @@ class Row:
 
 
 def places(design: Design) -> tuple[Locus, ...]:
-    """The stretches worth a picture, most elements first: joined windows of the arms that lie at places."""
+    """The stretches worth a picture, most elements first: joined windows of the arms that lie at places.
+
+    Picks lie scattered over what they are chosen from, so that gaps between them are crossed.
+    """
     drawn = sorted(
         {
             parse_locus(one.locus)
@@ -49,9 +53,10 @@ def places(design: Design) -> tuple[Locus, ...]:
             if one.locus and one.arm not in ("random", "positive control")
         }
     )
+    gap = _GAP * design.plan.length if "acquired" in design.by_arm() else 0
     joined: list[tuple[Locus, int]] = []
     for locus in drawn:
-        if joined and joined[-1][0].chrom == locus.chrom and locus.start <= joined[-1][0].end:
+        if joined and joined[-1][0].chrom == locus.chrom and locus.start <= joined[-1][0].end + gap:
             last, count = joined[-1]
             joined[-1] = (Locus(last.chrom, last.start, max(last.end, locus.end)), count + 1)
         else:
@@ -85,13 +90,16 @@ def figure(design: Design, place: Locus) -> go.Figure:
     drawn = go.Figure()
     for index, row in enumerate(found):
         y = len(found) - index
-        for window, hover in zip(row.windows, row.hover, strict=True):
-            drawn.add_trace(
-                go.Scatter(
-                    x=[window.start + 1, window.end], y=[y, y], mode="lines", line={"color": COLORS[row.arm], "width": 9},
-                    opacity=0.45, hoverinfo="text", text=f"{row.arm}: {hover}", showlegend=False,
-                )
-            )  # fmt: skip
+        ends: list[int | None] = []  # of all windows in turn, with a gap after each
+        for window in row.windows:
+            ends += [window.start + 1, window.end, None]
+        said = [f"{row.arm}: {hover}" for hover in row.hover for _ in range(3)]
+        drawn.add_trace(
+            go.Scatter(
+                x=ends, y=[y] * len(ends), mode="lines", line={"color": COLORS[row.arm], "width": 9}, opacity=0.45,
+                hoverinfo="text", text=said, showlegend=False,
+            )
+        )  # fmt: skip
         if row.marks:
             drawn.add_trace(
                 go.Scatter(
@@ -147,7 +155,9 @@ def _packed(arm: Arm, inside: Seq[tuple[Element, Locus]]) -> list[Row]:
         label = f"{len(one)} × {next(iter(kinds), 'wild type')}" if len(one) > 1 else one[0].kind
         whole = arm == "negative control"
         marks = () if whole else tuple(sorted({mark for element in one for mark in changed(element)}))
-        hover = tuple(f"{len(by_window[window])} elements, {window}" for window in lane)
+        hover = tuple(
+            f"{len(by_window[window])} element{'s' if len(by_window[window]) > 1 else ''}, {window}" for window in lane
+        )
         made.append(Row(arm, label, tuple(lane), marks, hover))
     return made
 

@@ -49,7 +49,7 @@ def show() -> None:
             asked, wrong = None, str(error)
         pressed = _buttons(asked)
     waiting = st.empty()
-    slow = asked is not None and asked.places.count("\n") >= _AT_ONCE
+    slow = asked is not None and max(asked.places.count("\n"), asked.candidates.count("\n")) >= _AT_ONCE
     if asked is None and (pressed or wrong):
         problem(wrong)
     elif asked is not None and (pressed or (linked and not slow)):

@@ -9,7 +9,7 @@ import streamlit as st
 from app import compute_project
 from app.figures import design as pictures
 from app.screens import project_picker
-from app.widgets import numbers_table, text
+from app.widgets import numbers_table, said, text
 from experiment import order_sheet
 from experiment.design import Design
 from experiment.guides import NOT_SEARCHED
@@ -24,6 +24,7 @@ def show(design: Design) -> None:
         st.html(_headline(design))
         if design.assay == "CRISPRi":
             st.warning(NOT_SEARCHED, icon=":material/info:")
+        _expected(design)
         _downloads(design)
         project_picker.keep("designing", lambda project: compute_project.keep_design(project, design))
         arms, picture = st.columns([0.36, 0.64])
@@ -52,6 +53,14 @@ def _headline(design: Design) -> str:
     )
     shown = "".join(f"<span><b>{value}</b> <i>{name}</i></span>" for name, value in facts)
     return f'<div class="cl-facts" style="font-size:1.06rem">{shown}</div>'
+
+
+def _expected(design: Design) -> None:
+    """What the picks are expected to tell, before anything is ordered."""
+    if design.acquisition is None:
+        return
+    chosen, told, *how = design.acquisition.words
+    st.html(said(told, f"{chosen} The candidates: {design.acquisition.among}.", " ".join(how)))
 
 
 def _downloads(design: Design) -> None:
@@ -153,11 +162,14 @@ def _oligos(design: Design) -> None:
         "arm": [element.arm for _, _, element, _ in found],
         "kind": [element.kind for _, _, element, _ in found],
         "place": [element.locus for _, _, element, _ in found],
+        "score": [element.score for _, _, element, _ in found],
         "changes": [element.edits for _, _, element, _ in found],
         "barcode": [barcode for _, _, _, barcode in found],
         "bases, 5' to 3'": [bases for _, bases, _, _ in found],
         "opens": [element.link or None for _, _, element, _ in found],
     }
+    if all(element.score is None for _, _, element, _ in found):
+        del columns["score"]
     if design.assay == "CRISPRi":
         del columns["barcode"], columns["changes"]
         columns["strand"] = [element.strand for _, _, element, _ in found]

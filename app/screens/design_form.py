@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from app.design_question import DesignQuestion
+from app.screens import design_picks
 from app.view import View
 from app.widgets import text
 from experiment.design import ARMS, BOUNDS, Arm, Costs, Plan
@@ -50,8 +51,9 @@ def fill_in(view: View, asked: DesignQuestion | None) -> bool:
     usual = Plan(length=min(spec.input_length, 200))
     if asked is not None or _key("arms") not in st.session_state:
         _put(asked.plan if asked is not None else usual)
-        for name in ("places", "acquired", "positives"):
+        for name in ("places", "acquired", "positives", "candidates"):
             st.session_state[_key(name)] = getattr(asked, name) if asked is not None else ""
+        design_picks.put(asked)
         st.session_state[_key("name")] = asked.name if asked is not None else "library"
     elif st.session_state.get(_FOLLOWS) != view.model:
         st.session_state[_key("length")] = usual.length
@@ -96,9 +98,11 @@ def form(view: View) -> Callable[[], DesignQuestion]:
     arms.pills("Arms", shown, selection_mode="multi", format_func=_WORDS.__getitem__, key=_key("arms"))
     chosen: list[Arm] = [arm for arm in st.session_state[_key("arms")] if arm in shown]
     _numbers(chosen, guides=guides)
-    listed = [name for name in ("places", "acquired", "positives") if st.session_state.get(_key(name))]
+    if "acquired" in chosen:
+        design_picks.section(view, listed=bool(_places().strip()), beside="random" in chosen)
+    listed = [name for name in ("places", "positives") if st.session_state.get(_key(name))]
     with st.expander(
-        f"Lists of places, picks and controls{f' ({len(listed)} given)' if listed else ''}", key="designing-lists"
+        f"Lists of places and controls{f' ({len(listed)} given)' if listed else ''}", key="designing-lists"
     ):
         _lists(guides=guides)
     layout = _oligo(guides=guides)
@@ -146,7 +150,7 @@ def _numbers(chosen: list[Arm], *, guides: bool) -> None:
 
 def _lists(*, guides: bool) -> None:
     """Lists that are typed, pasted or uploaded."""
-    left, middle, right = st.columns(3)
+    left, right = st.columns(2)
     left.text_area(
         "Places or variants, one a line, or a BED; empty: the place looked at",
         key=_key("places"),
@@ -159,13 +163,6 @@ def _lists(*, guides: bool) -> None:
         st.session_state["designing-uploaded"] = _uploaded(upload.name, upload.getvalue())
     if upload is not None:
         left.caption(text(f"{upload.name} counts instead of what is typed."))
-    if not guides:
-        middle.text_area(
-            "Active-learning picks: rows of the list by number, places, or a FASTA",
-            key=_key("acquired"),
-            height=120,
-            placeholder="12\n57\n101",
-        )
     right.text_area(
         "Guides of 20 letters that are known to work"
         if guides
@@ -257,7 +254,9 @@ def _read(view: View, chosen: list[Arm], layout: Callable[[], Layout], *, guides
     numbers["barcodes"] = 0 if guides else numbers["barcodes"]
     if not chosen:
         raise UserError("Choose at least one arm of the design.")
+    picked = design_picks.read() if "acquired" in chosen else design_picks.NONE
     plan = Plan(
+        picks=picked.wanted,
         assay="CRISPRi" if guides else "MPRA",
         arms=tuple(chosen),
         layout=layout(),
@@ -266,8 +265,13 @@ def _read(view: View, chosen: list[Arm], layout: Callable[[], Layout], *, guides
         leave_out=bool(state[_key("leave_out")]),
         **numbers,
     )
-    uploaded = state.get("designing-uploaded", "") if state.get(_key("file")) is not None else ""
-    places = uploaded or state[_key("places")]
     return DesignQuestion(
-        view, plan, state[_key("name")], places, "" if guides else state[_key("acquired")], state[_key("positives")]
+        view, plan, state[_key("name")], _places(), picked.given, state[_key("positives")], picked.candidates
     )
+
+
+def _places() -> str:
+    """The list of places: of the file, or else as typed."""
+    state: Any = st.session_state
+    uploaded = state.get("designing-uploaded", "") if state.get(_key("file")) is not None else ""
+    return str(uploaded or state[_key("places")])

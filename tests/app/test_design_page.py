@@ -9,8 +9,10 @@ from app.design_question import DesignQuestion
 from app.view import View
 from experiment.design import Plan
 from experiment.design_layout import GUIDE_LAYOUT
+from experiment.design_picks import Picks
 from genome.locus import parse_locus
 from models import registry
+from tests.toy_models import random_bases
 
 
 def run_page():
@@ -71,6 +73,97 @@ def test_a_refusal_is_one_sentence_and_what_was_typed_stays(tiled):
     found.session_state["design-barcodes"] = 0
     found = press(found)
     assert "at least one barcode" in found.error[0].value
+
+
+def html(found: AppTest) -> str:
+    return "".join(str(one.proto) for one in found.get("html"))
+
+
+def captions(found: AppTest) -> str:
+    return " ".join(one.value for one in found.caption)
+
+
+def with_picks(**values) -> AppTest:
+    """The form of the place looked at, with picks and random elements beside controls."""
+    found = page(view().to_query())
+    found.session_state["design-arms"] = ["acquired", "random", "negative control"]
+    for name, value in {"barcodes": 1, "negative": 2, "pick": 8, **values}.items():
+        found.session_state[f"design-{name}"] = value
+    return found.run()
+
+
+def test_picks_are_chosen_on_the_page_and_it_says_first_what_they_are_expected_to_tell():
+    found = with_picks()
+    assert "203 windows of 100 bp over sb1" in captions(found)
+    assert "The usual choice" in captions(found)
+    found = press(found)
+    assert not found.exception
+    assert not found.error
+    question, design = found.session_state["design-made"]
+    assert question.plan.picks == Picks(8, around=5_000)
+    assert {arm: count for arm, (count, _) in design.by_arm().items()} == {
+        "acquired": 8, "random": 8, "negative control": 2
+    }  # fmt: skip
+    told = design.acquisition.words[1]
+    assert "random ones" in told
+    assert told in html(found)
+    again = page(question.to_query())
+    assert again.session_state["design-made"][1].elements == design.elements
+    assert again.session_state["design-pick"] == 8
+
+
+def test_a_pasted_list_of_candidates_is_chosen_among():
+    listed = "".join(f">s{row}\n{random_bases(100, seed=row)}\n" for row in range(20))
+    found = press(with_picks(pool="a list", candidates=listed, pick=4, strategy="variance"))
+    assert not found.error
+    picked = [one for one in found.session_state["design-made"][1].elements if one.arm == "acquired"]
+    assert len(picked) == 4
+    assert all(one.name.startswith("s") and one.score > 0 for one in picked)
+
+
+def test_a_mistake_about_picks_is_one_sentence_and_nothing_typed_is_lost():
+    found = with_picks(around=0)
+    assert "3 windows" in captions(found)
+    assert "too few" in captions(found)
+    found = press(found)
+    assert "pick at most 1" in found.error[0].value
+    found.session_state["design-pool"] = "a list"
+    found = press(found.run())
+    assert "list of candidates is empty" in found.error[0].value
+    found.session_state["design-candidates"] = ">a\nACGTACGTACGT\n"
+    found = press(found.run())
+    assert "take elements of 12 bp" in found.error[0].value.replace("\\", "")
+    assert found.session_state["design-candidates"] == ">a\nACGTACGTACGT\n"
+    assert found.session_state["design-pick"] == 8
+    found.session_state["design-picks_from"] = "pasted"
+    found = press(found.run())
+    assert "give the picks" in found.error[0].value
+    found.session_state["design-picks_from"] = "chosen here"
+    found = found.run()
+    assert found.session_state["design-candidates"] == ">a\nACGTACGTACGT\n"
+
+
+def test_a_strategy_that_the_model_cannot_do_is_said_and_another_one_works():
+    query = view().to_query() | {"model": registry.spec("simple").model_id}
+    found = page(query)
+    found.session_state["design-arms"] = ["acquired", "random"]
+    found.session_state["design-pick"] = 5
+    found.session_state["design-barcodes"] = 1
+    found = press(found.run())
+    assert "shows no embedding" in found.error[0].value
+    found.session_state["design-strategy"] = "random"
+    found = press(found.run())
+    assert not found.error
+    assert "not known" in html(found)
+
+
+def test_picks_from_elsewhere_are_still_taken():
+    found = with_picks(picks_from="pasted", acquired="sb1:60,001-60,100\nsb1:61,001-61,100\n")
+    found = press(found)
+    assert not found.error
+    design = found.session_state["design-made"][1]
+    assert design.acquisition is None
+    assert [one.locus for one in design.elements if one.arm == "acquired"] == ["sb1:60,001-60,100", "sb1:61,001-61,100"]
 
 
 def test_guides_say_that_off_targets_were_not_searched():

@@ -11,13 +11,21 @@ from hypothesis import strategies as st
 from app import view as views
 from app.design_question import MAX_LINKED_TEXT, DesignQuestion, asks, from_query
 from app.view import View
+from experiment.acquire import STRATEGIES
 from experiment.design import ARMS, BOUNDS, Costs, Plan
 from experiment.design_layout import ENZYMES, LAYOUTS, Layout
+from experiment.design_picks import Picks
 from genome.errors import UserError
 from genome.locus import Locus
 
 VIEW = View("tf-binding-0123456789ab", "hg19", Locus("chr22", 99, 200), "CTCF binding")
-GOOD = DesignQuestion(VIEW, Plan(), places="chr22:1-200\nchr22:5 A>C\n")
+GOOD = DesignQuestion(
+    VIEW,
+    Plan(picks=Picks(9, "margin", bounds=(-1.5, 2.0))),
+    places="chr22:1-200\nchr22:5 A>C\n",
+    candidates="chr22:1-200\n",
+)
+TEXTS = ("design.places", "design.candidates")
 DNA = st.text("ACGT", max_size=30)
 
 
@@ -41,13 +49,17 @@ def plans(draw):
     costs = Costs(*(draw(st.floats(0, 1e9)) for _ in range(3)), draw(st.sampled_from(["USD", "EUR"])))
     arms = tuple(draw(st.sets(st.sampled_from(ARMS), min_size=1)))
     flags = {"deletions": draw(st.booleans()), "leave_out": draw(st.booleans())}
-    return Plan("MPRA", arms, layout=layout, costs=costs, **numbers, **flags)
+    picks = st.builds(
+        Picks, st.integers(1, 20_000), st.sampled_from(list(STRATEGIES)), st.integers(1, 10_000), st.integers(0, 1_000_000),
+        st.none() | st.tuples(st.floats(-5, 0), st.floats(0.5, 5)),
+    )  # fmt: skip
+    return Plan("MPRA", arms, layout=layout, costs=costs, picks=draw(st.none() | picks), **numbers, **flags)
 
 
 @settings(max_examples=200)
 @given(plans(), st.text(st.characters(codec="ascii"), max_size=300))
 def test_a_design_survives_its_link_and_its_json(plan, text):
-    asked = DesignQuestion(VIEW, plan, "my_library", places=text)
+    asked = DesignQuestion(VIEW, plan, "my_library", places=text, candidates=text if plan.picks else "")
     link = asked.link("http://localhost:8501/design")
     assert link.startswith("http://localhost:8501/design?")
     query = dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
@@ -70,14 +82,18 @@ def test_what_a_field_cannot_hold_is_refused_in_one_sentence(name, text):
     assert "\n" not in said
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in GOOD.to_query() if name.startswith("design.") and name != "design.places"]
-)
+@pytest.mark.parametrize("name", [name for name in GOOD.to_query() if name.startswith("design.") and name not in TEXTS])
 def test_a_link_that_is_cut_short_is_refused(name):
     query = GOOD.to_query()
     del query[name]
     with pytest.raises(UserError, match="cut short"):
         from_query(query)
+
+
+def test_a_link_from_before_picks_were_chosen_here_still_works():
+    plain = DesignQuestion(VIEW, Plan(arms=("acquired",)), acquired="chr22:1-200\n")
+    assert not {"design.pick", "design.strategy", "design.low"} & set(plain.to_query())
+    assert from_query(plain.to_query()).plan.picks is None
 
 
 def test_what_does_not_fit_a_link_has_none():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiment.acquire import STRATEGIES, Candidates, choose, keys_of
+from experiment.acquire import DEFAULT, GAINS, STRATEGIES, Candidates, choose, keys_of, reason
 from experiment.activeml import class_uncertainty, core_set
 from experiment.expected import class_shares, expected_information
 from experiment.lcmd import largest_cluster_maximum_distance
@@ -244,3 +246,18 @@ def test_a_candidate_and_its_copy_tell_less_than_two_others():
         for rows in ([0, 1], [0, 2])
     ]
     assert told[0].after > told[1].after
+
+
+def test_what_speaks_for_a_strategy_is_what_the_benchmark_measured():
+    measured = json.loads((Path(__file__).parents[2] / "benchmarks" / "active_learning.json").read_text())
+    found = {
+        one["strategy"]: tuple(round(one["against_random"][part], 3) for part in ("value", "low", "high"))
+        for one in measured["areas"]
+        if one["on"] == "valid" and one["against_random"]
+    }
+    assert found == GAINS
+    assert max(found, key=lambda name: found[name][0]) == DEFAULT
+    assert "usual" in reason(DEFAULT)
+    assert all(reason(name).endswith(".") for name in STRATEGIES)
+    assert {name for name in GAINS if "about as well as" in reason(name)} == {n for n in found if found[n][1] <= 0}
+    assert "left this one out" in reason("entropy")
