@@ -5,7 +5,6 @@ from __future__ import annotations
 from experiment.refine import SAID, Refinement, strength
 from models.core import ModelSpec
 
-
 _STATED = "The table says which rows are kept from learning."
 _DRAWN = "Places were drawn: the parent may have learned from some of those that choose, calibrate and judge."
 
