@@ -58,8 +58,8 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     )
     _pick_options(sub)
     _oligo_options(sub)
-    sub.add_argument("--per-oligo", type=float, default=0.4, help="price of one oligo")
-    sub.add_argument("--per-replicate", type=float, default=800.0, help="price of one replicate of the library")
+    sub.add_argument("--per-oligo", type=float, default=0.0, help="price of one oligo")
+    sub.add_argument("--per-replicate", type=float, default=0.0, help="price of one replicate of the library")
     sub.add_argument("--budget", type=float, default=0.0, help="the most that may be spent; 0: no bound")
     sub.add_argument("--currency", default="USD")
     sub.add_argument("--leave-out", action="store_true", help="leave out what cannot be ordered instead of refusing")
@@ -210,9 +210,9 @@ def _say(made: Any, prefix: Path) -> None:
     if len(made.left_out) > 10:
         print(f"# and {len(made.left_out) - 10:,} more, which {prefix}.json lists", file=sys.stderr)
     costs = made.plan.costs
+    price = f", {made.total:,.0f} {costs.currency} with {made.plan.replicates} replicates" if costs.known else ""
     print(
-        f"{made.n_oligos:,} oligos of {len(made.elements):,} elements, {made.total:,.0f} {costs.currency} with {made.plan.replicates} "
-        f"replicates. Kept in {prefix}.tsv, .fa, .json and .methods.txt.",
+        f"{made.n_oligos:,} oligos of {len(made.elements):,} elements{price}. Kept in {prefix}.tsv, .fa, .json and .methods.txt.",
         file=sys.stderr,
     )
 

@@ -29,14 +29,14 @@ class Costs:
     """What an order costs, by the prices that somebody typed in.
 
     Attributes:
-        per_oligo: of one oligo.
+        per_oligo: of one oligo; 0 with the next one: nobody named prices, and no cost is stated.
         per_replicate: of one replicate of the whole library (cells, reagents, sequencing).
         budget: the most that may be spent; 0 for no bound.
         currency: letters.
     """
 
-    per_oligo: float = 0.4
-    per_replicate: float = 800.0
+    per_oligo: float = 0.0
+    per_replicate: float = 0.0
     budget: float = 0.0
     currency: str = "USD"
 
@@ -45,6 +45,13 @@ class Costs:
             raise UserError("Prices and the budget are numbers from 0 to 1,000,000,000,000; correct them.")
         if not re.fullmatch(r"[A-Za-z]{1,8}", self.currency):
             raise UserError("Write the currency in letters, such as USD.")
+        if self.budget and not self.known:
+            raise UserError("A budget bounds nothing without prices: put in what an oligo or a replicate costs.")
+
+    @property
+    def known(self) -> bool:
+        """Whether somebody named a price."""
+        return bool(self.per_oligo or self.per_replicate)
 
     def total(self, oligos: int, replicates: int) -> float:
         """What so many oligos and replicates cost."""

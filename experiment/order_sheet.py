@@ -55,13 +55,14 @@ def fasta(design: Design) -> str:
 
 def manifest(design: Design) -> str:
     """The whole design as JSON, with digests of the other two files and everything needed to make it again."""
+    costs = design.plan.costs
     record: dict[str, Any] = {
         "manifest": VERSION,
         "software": f"cislens {version('cislens')}",
         "use": USE,
         "oligos": design.n_oligos,
         "arms": {arm: {"elements": count, "oligos": n} for arm, (count, n) in design.by_arm().items()},
-        "cost": {"total": round(design.total, 2), "currency": design.plan.costs.currency},
+        "cost": {"total": round(design.total, 2), "currency": costs.currency} if costs.known else None,
         "sites": {site: site_letters(site) for site in design.plan.layout.sites},
         "off_targets": NOT_SEARCHED if design.assay == "CRISPRi" else "",
         "sha256": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 import streamlit as st
 
@@ -44,13 +45,13 @@ def _headline(design: Design) -> str:
     costs = design.plan.costs
     budget = f" of {costs.budget:,.0f}" if costs.budget else ""
     length = design.plan.layout.oligo_length(len(design.elements[0].bases))
-    facts = (
+    facts = [
         ("elements", f"{len(design.elements):,}"),
         ("oligos", f"{design.n_oligos:,}"),
         ("bp each", f"{length:,}"),
         ("replicates", f"{design.plan.replicates}"),
-        (costs.currency, f"{design.total:,.0f}{budget}"),
-    )
+    ]
+    facts += [(costs.currency, f"{design.total:,.0f}{budget}")] if costs.known else []
     shown = "".join(f"<span><b>{value}</b> <i>{name}</i></span>" for name, value in facts)
     return f'<div class="cl-facts" style="font-size:1.06rem">{shown}</div>'
 
@@ -81,18 +82,24 @@ def _downloads(design: Design) -> None:
 
 
 def _arms(design: Design) -> None:
-    """Elements, oligos and costs of each arm."""
+    """Elements and oligos of each arm, and what they cost where somebody named prices."""
     counts, costs = design.by_arm(), design.plan.costs
-    columns = {
-        "arm": [*counts, "replicates", "total"],
-        "elements": [*(count for count, _ in counts.values()), None, len(design.elements)],
-        "oligos": [*(oligos for _, oligos in counts.values()), None, design.n_oligos],
-        costs.currency: [
-            *(oligos * costs.per_oligo for _, oligos in counts.values()),
-            design.plan.replicates * costs.per_replicate,
-            design.total,
-        ],
+    columns: dict[str, list[Any]] = {
+        "arm": [*counts, "total"],
+        "elements": [*(count for count, _ in counts.values()), len(design.elements)],
+        "oligos": [*(oligos for _, oligos in counts.values()), design.n_oligos],
     }
+    if costs.known:
+        spent = [oligos * costs.per_oligo for _, oligos in counts.values()]
+        columns[costs.currency] = [*spent, design.total]
+        replicates = {
+            "arm": "replicates",
+            "elements": None,
+            "oligos": None,
+            costs.currency: design.plan.replicates * costs.per_replicate,
+        }
+        for name, cell in replicates.items():
+            columns[name].insert(-1, cell)
     numbers_table(
         columns, {"elements": "localized", "oligos": "localized", costs.currency: "%.0f"}, key="designing-arms"
     )

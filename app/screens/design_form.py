@@ -89,13 +89,10 @@ def _key(name: str) -> str:
 
 def form(view: View) -> Callable[[], DesignQuestion]:
     """Draws the form; what it returns reads it, and raises a UserError where it holds what it cannot."""
-    which, arms = st.columns([0.2, 0.8])
-    assay = which.segmented_control(
-        "Assay", ["MPRA", "CRISPRi"], key=_key("assay"), required=True, on_change=_other_assay
-    )
+    assay = st.segmented_control("Assay", ["MPRA", "CRISPRi"], key=_key("assay"), required=True, on_change=_other_assay)
     guides = assay == "CRISPRi"
     shown = [arm for arm in ARMS if not guides or arm in _CRISPRI_ARMS]
-    arms.pills("Arms", shown, selection_mode="multi", format_func=_WORDS.__getitem__, key=_key("arms"))
+    st.pills("Arms", shown, selection_mode="multi", format_func=_WORDS.__getitem__, key=_key("arms"))
     chosen: list[Arm] = [arm for arm in st.session_state[_key("arms")] if arm in shown]
     _numbers(chosen, guides=guides)
     if "acquired" in chosen:
@@ -244,7 +241,7 @@ def _prices() -> None:
     columns[1].number_input("Price of a replicate", 0.0, 1e9, step=50.0, key=_key("per_replicate"))
     columns[2].number_input("Budget (0: no bound)", 0.0, 1e12, step=100.0, key=_key("budget"))
     columns[3].text_input("Currency", key=_key("currency"), max_chars=8)
-    st.caption("Put in your supplier's prices: the ones shown are only a beginning.")
+    st.caption("With your supplier's prices the library says what it costs; without them it names no cost.")
 
 
 def _read(view: View, chosen: list[Arm], layout: Callable[[], Layout], *, guides: bool) -> DesignQuestion:

@@ -32,9 +32,8 @@ def test_a_list_becomes_four_files_that_pass_the_checker(tmp_path, capsys):
     listed.write_bytes(gzip.compress(b"track name=x\nsb1\t58350\t58510\tCTCF\nsb1\t31420\t31570\n"))
     out = tmp_path / "order"
     arguments = ["design", str(listed), "--out", str(out), "--arms", "tiling,random,negative-control", "--random", "4"]
-    assert (
-        main([*arguments, "--leave-out", "--address", "https://lab.example", "--barcodes", "2", "--budget", "9999"])
-        == 0
+    rest = ["--leave-out", "--address", "https://lab.example", "--barcodes", "2", "--per-oligo", "0.4", "--budget", "9999"]
+    assert main([*arguments, *rest]) == 0
     )
     source = catalog.open_genome("sandbox")
     genome = {name: source.sequence(Locus(name, 0, length)).bases for name, length in source.contigs.items()}
@@ -98,7 +97,8 @@ def test_picks_are_what_the_command_for_acquisition_writes(tmp_path):
         ([CTCF, "--layout", "nothing"], "no layout"),
         ([CTCF, "--sites", "NoSuchI"], "neither an enzyme"),
         ([CTCF, "--gc", "high"], "Write --gc"),
-        ([CTCF, "--arms", "tiling", "--budget", "1"], "the budget is 1"),
+        ([CTCF, "--arms", "tiling", "--budget", "1", "--per-replicate", "800"], "the budget is 1"),
+        ([CTCF, "--arms", "tiling", "--budget", "1"], "bounds nothing without prices"),
         ([CTCF, "--assay", "CRISPRi", "--arms", "tiling", "--guides", "400"], "has room for"),
         (["sb1:999,999-1,000,100"], "off the end"),
         ([CTCF, "--pick", "50"], "pick at most 1"),

@@ -46,7 +46,8 @@ def plans(draw):
     numbers = {name: draw(st.integers(low, high)) for name, (low, high, _) in BOUNDS.items()}
     numbers["length"] = draw(st.integers(10, 300))
     numbers["barcodes"] = draw(st.integers(1, 50)) if layout.barcode_length else 0
-    costs = Costs(*(draw(st.floats(0, 1e9)) for _ in range(3)), draw(st.sampled_from(["USD", "EUR"])))
+    prices = [draw(st.floats(0, 1e9)) for _ in range(2)]
+    costs = Costs(*prices, draw(st.floats(0, 1e9)) if any(prices) else 0.0, draw(st.sampled_from(["USD", "EUR"])))
     arms = tuple(draw(st.sets(st.sampled_from(ARMS), min_size=1)))
     flags = {"deletions": draw(st.booleans()), "leave_out": draw(st.booleans())}
     picks = st.builds(

@@ -245,7 +245,9 @@ def _arms(rows, record) -> list[str]:
         wrong.append("an arm that nobody asked for")
     costs = plan["costs"]
     total = len(rows) * costs["per_oligo"] + plan["replicates"] * costs["per_replicate"]
-    if abs(total - record["cost"]["total"]) > 0.01 or (costs["budget"] and total > costs["budget"]):
+    if total == 0 and record["cost"] is not None:
+        wrong.append("a cost is stated though nobody named prices")
+    if total and (abs(total - record["cost"]["total"]) > 0.01 or (costs["budget"] and total > costs["budget"])):
         wrong.append("the costs are wrong, or over the budget")
     beside = {row["element"]: row["compared_with"] for row in rows}
     wrong += [
