@@ -32,9 +32,18 @@ def test_a_list_becomes_four_files_that_pass_the_checker(tmp_path, capsys):
     listed.write_bytes(gzip.compress(b"track name=x\nsb1\t58350\t58510\tCTCF\nsb1\t31420\t31570\n"))
     out = tmp_path / "order"
     arguments = ["design", str(listed), "--out", str(out), "--arms", "tiling,random,negative-control", "--random", "4"]
-    rest = ["--leave-out", "--address", "https://lab.example", "--barcodes", "2", "--per-oligo", "0.4", "--budget", "9999"]
+    rest = [
+        "--leave-out",
+        "--address",
+        "https://lab.example",
+        "--barcodes",
+        "2",
+        "--per-oligo",
+        "0.4",
+        "--budget",
+        "9999",
+    ]
     assert main([*arguments, *rest]) == 0
-    )
     source = catalog.open_genome("sandbox")
     genome = {name: source.sequence(Locus(name, 0, length)).bases for name, length in source.contigs.items()}
     sheet, fasta, manifest = ((tmp_path / f"order.{ending}").read_text() for ending in ("tsv", "fa", "json"))
