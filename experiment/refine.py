@@ -296,7 +296,8 @@ def child_spec(plan: Plan, model: Model, strategy: Strategy) -> ModelSpec:
 
 def in_words(strategy: Strategy) -> str:
     """A strategy with its strength, for people."""
-    every = f"every old row once, {strategy.passes} pass(es), step {strategy.step:g}"
+    passes = "in one pass" if strategy.passes == 1 else "in each pass"
+    every = f"every old row once {passes}, step x {strategy.step:g}"
     parts = {
         "replay": every if strategy.pick == "every" else f"{strategy.replay:g} old rows per new row, {strategy.pick}",
         "replay + distill": f"{strategy.replay:g} old rows per new row, {strategy.distill:g} of the aim from the parent",

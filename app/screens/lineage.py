@@ -62,10 +62,11 @@ def _card(kept: Store, row: Row) -> None:
             _buttons(kept, row)
         if row.changes:
             st.html(_chips(row.changes))
-        for sentence in row.gate:
-            st.caption(text(sentence, 600))
+        said = [*row.gate]
         if node.data:
-            st.caption(text(f"Learned from {', '.join(digest[:12] for digest in node.data)} (SHA-256).", 600))
+            said.append(f"Learned from {', '.join(digest[:12] for digest in node.data)} (SHA-256).")
+        if said:
+            st.caption("  \n".join(text(sentence, 600) for sentence in said))
 
 
 def _buttons(kept: Store, row: Row) -> None:
