@@ -117,10 +117,15 @@ def compared(taken: Taken, model: str, track: str, asker: Asker) -> Beside:
 
 
 def fitting_model(taken: Taken) -> str:
-    """The model that a table is asked of unless somebody chooses: of reporters, the one whose window is closest."""
+    """The model that a table is asked of unless somebody chooses: of reporters, the one whose window is closest.
+
+    A table that says no bases says nothing of a window: the first of them, not the one with the smallest.
+    """
     specs = [spec for spec in registry.specs() if spec.noise] or list(registry.specs())
     lengths = [len(row.bases) for row in taken.measured.rows[:1_000] if row.bases]
-    typical = sorted(lengths)[len(lengths) // 2] if lengths else 0
+    if not lengths:
+        return specs[0].model_id
+    typical = sorted(lengths)[len(lengths) // 2]
     return min(specs, key=lambda spec: abs(spec.input_length - typical)).model_id
 
 
