@@ -23,7 +23,7 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--old", nargs="+", default=[], metavar="OLD.tsv", help="tables that the model learned from")
     sub.add_argument("--strategy", choices=STRATEGIES, help="replay with old tables, else distill")
     sub.add_argument("--anchors", metavar="FASTA", help="sequences whose predictions are told before and after")
-    sub.add_argument("--epochs", type=int, default=4, help="passes over the new rows")
+    sub.add_argument("--epochs", type=int, default=0, help="passes over the new rows (0: as many as they ask for)")
     sub.add_argument("--bound", type=float, default=0.02, help="largest loss of r on an old table that the gate bears")
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--project", help="keep the refinement in the project of that name: its model joins the lineage")
@@ -68,8 +68,8 @@ def _plan(options: argparse.Namespace) -> object:
     from experiment.refine import Plan
     from models import registry
 
-    if options.epochs < 1 or options.bound < 0:
-        raise UserError("--epochs must be at least 1, and --bound not below 0.")
+    if options.epochs < 0 or options.bound < 0:
+        raise UserError("--epochs and --bound must not be below 0.")
     spec = registry.spec(options.model)
     if reason := compute_refine.can_be_refined(spec):
         raise UserError(reason)

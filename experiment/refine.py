@@ -84,7 +84,7 @@ class Plan:
         new: name and SHA-256 of the new table.
         old: the same of tables that the parent learned from, oldest first.
         anchors: (name, bases of one window) whose predictions are told before and after.
-        epochs: passes over the new rows, where the strategy does not say otherwise.
+        epochs: passes over the new rows; 0: as many as strategy and rows ask for (``refine_steps.passes``).
         learning_rate: largest step size; adapters and heads take three times that, and a strategy may take more.
         bound: largest loss of r on an old table that the gate bears.
         seed: of everything.
@@ -97,7 +97,7 @@ class Plan:
     new: tuple[str, str]
     old: tuple[tuple[str, str], ...] = ()
     anchors: tuple[tuple[str, str], ...] = ()
-    epochs: int = 4
+    epochs: int = 0
     learning_rate: float = 1e-3
     bound: float = BOUND
     seed: int = 0
@@ -106,7 +106,7 @@ class Plan:
     unit: str = "log2(RNA/DNA)"
 
     def __post_init__(self) -> None:
-        if self.strategy not in CANDIDATES or self.epochs < 1 or self.learning_rate <= 0 or self.bound < 0:
+        if self.strategy not in CANDIDATES or self.epochs < 0 or self.learning_rate <= 0 or self.bound < 0:
             raise ValueError(f"{self.strategy=}, {self.epochs=}, {self.learning_rate=}, {self.bound=}")
 
     @property
@@ -296,8 +296,8 @@ def child_spec(plan: Plan, model: Model, strategy: Strategy) -> ModelSpec:
 
 def in_words(strategy: Strategy) -> str:
     """A strategy with its strength, for people."""
-    passes = "in one pass" if strategy.passes == 1 else "in each pass"
-    every = f"every old row once {passes}, step x {strategy.step:g}"
+    often = "once" if strategy.passes == 1 else f"in each of {strategy.passes} passes"
+    every = f"every old row {often}, {strategy.step:g} times the usual step"
     parts = {
         "replay": every if strategy.pick == "every" else f"{strategy.replay:g} old rows per new row, {strategy.pick}",
         "replay + distill": f"{strategy.replay:g} old rows per new row, {strategy.distill:g} of the aim from the parent",

@@ -80,11 +80,11 @@ def main(arguments: list[str]) -> int:
     try:
         with leased(lambda: _tell(0.0)):
             found = refine_steps.bench(where)
-            passes = [0]
+            done, wanted = [0], refine_steps.most_passes(found, step)
 
             def say(_: str) -> None:
-                passes[0] += 1
-                _tell(min(0.99, passes[0] / found.plan.epochs))
+                done[0] += 1
+                _tell(min(0.99, done[0] / wanted))
 
             refine_steps.run_step(found, step, say)
     except UserError as error:

@@ -36,6 +36,8 @@ from models.write import write_model
 
 RECORD, MODEL = "refinement.json", "model"
 SMALL, BATCH, SMALL_BATCH = 4_000, 128, 32  # rows below which a step takes the smaller batch
+USUAL_PASSES = 4
+LEAST_SHOWN = 25_000  # rows in all passes of a strategy that says how many, unless the plan does
 FASTER = ("adapters", "head", "new head")
 Float = npt.NDArray[np.float32]
 
@@ -97,10 +99,36 @@ def run_step(found: Bench, index: int, say: loop.Say) -> None:
     if step.kind == "assess":
         assess(found, say)
         return
-    strategy = NAIVE if step.kind == "control" else CANDIDATES[found.plan.strategy][step.candidate]
+    strategy = NAIVE if step.kind == "control" else candidates(found)[step.candidate]
     if step.kind == "fit":
         strategy = chosen(found, say)[0]
     fitted(found, strategy, step.member, say)
+
+
+def candidates(found: Bench) -> tuple[Strategy, ...]:
+    """What is tried, with the passes that these tables ask for, unless the plan says how many.
+
+    How often a strategy goes through all rows was found where that shows a network tens of thousands of them. Over small tables
+    one pass is so few steps that some of the old is lost and the new is not yet learned: there it shows 25,000 rows.
+    """
+    tried = CANDIDATES[found.plan.strategy]
+    if found.plan.epochs:
+        return tried
+    per_pass = found.new.train.n + sum(table.train.n for table in found.old)
+    needed = -(-LEAST_SHOWN // per_pass)
+    return tuple(replace(one, passes=max(one.passes, needed)) if one.passes else one for one in tried)
+
+
+def passes(found: Bench, strategy: Strategy) -> int:
+    """Passes of a candidate over the new rows."""
+    return strategy.passes or found.plan.epochs or USUAL_PASSES
+
+
+def most_passes(found: Bench, index: int) -> int:
+    """Passes of one step, for its progress; of a step that waits for a choice, as many as any candidate makes."""
+    step, tried = steps(found.plan, found.parent.spec.n_members)[index], candidates(found)
+    wanted = {"search": tried[step.candidate : step.candidate + 1], "control": (NAIVE,)}.get(step.kind, tried)
+    return max(passes(found, strategy) for strategy in wanted)
 
 
 def read_record(where: Path) -> Refinement | None:
@@ -152,13 +180,13 @@ def fitted(found: Bench, strategy: Strategy, member: int, say: loop.Say) -> tupl
 
 def chosen(found: Bench, say: loop.Say) -> tuple[Strategy, list[dict[str, Any]]]:
     """The candidate whose first network does best on early rows, each table counting alike, and every candidate tried."""
-    tried = []
-    for strategy in CANDIDATES[found.plan.strategy]:
+    tried, all_of_them = [], candidates(found)
+    for strategy in all_of_them:
         about = fitted(found, strategy, 0, say)[1]
         early = float(np.mean(list(about["early"].values())))
         tried.append({**asdict(strategy), "early": round(early, 4), "by_table": about["early"]})
     best = max(range(len(tried)), key=lambda index: tried[index]["early"])
-    return CANDIDATES[found.plan.strategy][best], tried
+    return all_of_them[best], tried
 
 
 def assess(found: Bench, say: loop.Say) -> Refinement:
@@ -214,7 +242,7 @@ def _recipe(found: Bench, strategy: Strategy) -> ReporterRecipe:
     return ReporterRecipe(
         "refined",
         context=found.parent.spec.context,
-        epochs=strategy.passes or plan.epochs,
+        epochs=passes(found, strategy),
         batch=batch,
         learning_rate=times * strategy.step * plan.learning_rate,
         weight_decay=0.0,

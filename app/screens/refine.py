@@ -105,7 +105,9 @@ def _track(place, spec: ModelSpec, strategy: str) -> str:  # type: ignore[no-unt
 def _numbers() -> tuple[int, float, int]:
     with st.expander("Details"):
         a, b, c = st.columns(3)
-        epochs = int(a.number_input("Passes over the new rows", 1, 50, 4, key="refine-epochs"))
+        epochs = int(
+            a.number_input("Passes over the new rows (0: as many as they ask for)", 0, 50, 0, key="refine-epochs")
+        )
         bound = float(
             b.number_input("Largest loss of r on old rows that is borne", 0.0, 0.5, BOUND, 0.01, key="refine-bound")
         )

@@ -20,7 +20,7 @@ from experiment.job_kinds import kind_of
 from experiment.measurements import Reading
 from experiment.refine import CANDIDATES, Plan, Refinement
 from experiment.refine_rows import Table, read_tables, rows_of, weights_of
-from experiment.refine_strategy import Strategy
+from experiment.refine_strategy import NAIVE, Strategy
 from genome.errors import UserError
 from models import intervals, registry, shift
 from models.predict import Embeddings
@@ -100,6 +100,33 @@ def test_the_record_says_what_was_gained_what_was_forgotten_and_what_naive_would
     assert made.data == (plan.new[1], plan.old[0][1])
     assert Refinement.from_json(made.to_json()) == made
     assert {"parent", "child", "strategy", "code_version", "seed", "accepted", "data"} <= made.to_json().keys()
+
+
+def test_small_tables_are_gone_through_more_often_unless_the_plan_says_how_often(plan):
+    said = refine_steps.bench(refine.prepare(plan))
+    assert refine_steps.candidates(said) == CANDIDATES["replay"]
+    assert refine_steps.passes(said, NAIVE) == plan.epochs
+    usual = refine_steps.bench(refine.prepare(replace(plan, epochs=0)))
+    per_pass = usual.new.train.n + usual.old[0].train.n
+    for before, after in zip(CANDIDATES["replay"], refine_steps.candidates(usual), strict=True):
+        assert replace(after, passes=before.passes) == before
+        if before.passes:
+            assert 0 <= after.passes * per_pass - refine_steps.LEAST_SHOWN < per_pass
+            assert f"in each of {after.passes} passes" in refine.in_words(after)
+        assert refine_steps._recipe(usual, after).epochs == (after.passes or refine_steps.USUAL_PASSES)
+    large = replace(usual, old=usual.old * 100)  # of large tables one pass is enough
+    assert refine_steps.candidates(large) == CANDIDATES["replay"]
+
+
+def test_progress_is_a_share_of_the_passes_that_a_step_makes(plan):
+    where = refine.prepare(replace(plan, bound=0.023))
+    found, last = refine_steps.bench(where), len(CANDIDATES["replay"]) - 1
+    kinds = [step.kind for step in refine_steps.steps(plan, 2)]
+    assert [refine_steps.most_passes(found, kinds.index(kind)) for kind in ("search", "control", "fit")] == [2, 2, 2]
+    assert refine_steps.most_passes(found, last) == CANDIDATES["replay"][last].passes == 1
+    lines: list[str] = []
+    refine_steps.run_step(found, last, lines.append)
+    assert len(lines) == 1
 
 
 def test_a_step_that_is_killed_goes_on_to_the_same_weights(plan, monkeypatch):
