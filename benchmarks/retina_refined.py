@@ -65,7 +65,7 @@ def told(new: str, old: tuple[str, ...], record: dict[str, Any]) -> dict[str, An
         "new": new,
         "old": list(old),
         "strategy": record["strategy"],
-        "passes": plan["epochs"],
+        "chosen": metrics["chosen"],
         "learning_rate": plan["learning_rate"],
         "seed": record["seed"],
         "code_version": record["code_version"],
