@@ -42,7 +42,7 @@ def of_link(query: Mapping[str, str]) -> tuple[View, str]:
     Raises:
         UserError: when the link is damaged.
     """
-    view, wrong = _with_todays_beside(from_query(query))
+    view, wrong = _with_todays_beside(from_query(query if "v" in query else _written_by_hand(query)))
     try:
         return replace(view, model=registry.spec(view.model).model_id), wrong
     except registry.UnknownModel as error:
@@ -52,6 +52,21 @@ def of_link(query: Mapping[str, str]) -> tuple[View, str]:
             f"This link was made with {view.model}, which is not on this server; here is today's version, "
             f"{error.today}, and its numbers may differ."
         )
+
+
+def _written_by_hand(query: Mapping[str, str]) -> dict[str, str]:
+    """A link as a person or another program writes it: genome and locus, perhaps model and track; the rest is as usual.
+
+    Raises:
+        UserError: when there is no such model.
+    """
+    usual = of_example(EXAMPLES[0])
+    spec = registry.spec(query.get("model", usual.model))
+    names = [track.name for track in spec.tracks]
+    track = usual.track if usual.track in names else names[0]
+    given = {name: query[name] for name in ("genome", "locus", "track") if name in query}
+    given |= {"locus": given["locus"].replace(",", "")} if "locus" in given else {}
+    return replace(usual, model=spec.model_id, track=track).to_query() | given
 
 
 def _with_todays_beside(view: View) -> tuple[View, str]:

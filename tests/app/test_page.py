@@ -51,6 +51,28 @@ def test_a_link_made_on_other_bases_is_refused_also_after_the_place_was_shown(pa
     assert "other bases" in page.error[0].value
 
 
+@pytest.mark.parametrize("model", [None, "simple"])
+def test_a_link_written_by_hand_needs_a_place_alone(page: AppTest, model: str | None) -> None:
+    """The rest is as usual, and the address becomes the whole link."""
+    given = {"genome": "sandbox", "locus": "sb1:31,421-31,570"} | ({} if model is None else {"model": model})
+    for name, value in given.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    assert not page.error
+    address = {name: value if isinstance(value, str) else value[0] for name, value in page.query_params.items()}
+    assert address["model"] == registry.spec(model or registry.DEFAULT_MODEL).model_id
+    assert (address["locus"], address["v"], address["seed"]) == ("sb1:31421-31570", "1", "0")
+
+
+def test_a_link_written_by_hand_with_a_model_that_nobody_knows_says_so(page: AppTest) -> None:
+    for name, value in {"genome": "sandbox", "locus": "sb1:31421-31570", "model": "enformer"}.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    assert "enformer" in page.error[0].value
+
+
 def test_where_every_base_is_unknown_nothing_is_claimed(page: AppTest) -> None:
     from app.compute import pasted_view
     from genome.locus import Locus
