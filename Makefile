@@ -31,8 +31,9 @@ $(VENV)/.set-up-dev: $(VENV)/.set-up
 run: setup ## Serve the app (PORT=8501)
 	$(BIN)/cislens serve --port $(PORT)
 
+# Two processes, each with whole files: half of a test of the page is waiting for it.
 test: setup-dev check-code ## Run everything CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: check-code
 check-code: setup-dev
@@ -41,7 +42,7 @@ check-code: setup-dev
 	$(BIN)/mypy
 
 check: check-code ## Format, lint and types, then the tests without the browser
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser"
 
 format: setup-dev ## Put the code in the house's format
 	$(BIN)/ruff format .
