@@ -215,7 +215,7 @@ def test_installing_twice_runs_npm_once(tmp_path: Path, monkeypatch: pytest.Monk
     assert install.install(vendor)
     began = time.perf_counter()
     assert not install.install(vendor)
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
     assert (tmp_path / "runs").read_text() == "run\n"
     assert install.installed_version(vendor) == install.wanted_version()
 

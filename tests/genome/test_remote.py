@@ -144,14 +144,14 @@ def test_a_busy_server_is_asked_once_more():
 
 def test_a_slow_server_is_given_up_in_time():
     def answer(path, headers):
-        time.sleep(1.0)
+        time.sleep(2.0)
         return as_json({})
 
     with serving(answer) as server:
         begin = time.monotonic()
         with pytest.raises(UserError, match=r"did not answer within 0.2 s"):
             remote(server, timeout=0.2).canonical("chr1")
-        assert time.monotonic() - begin < 0.9
+        assert time.monotonic() - begin < 1.8
 
 
 def test_an_unreachable_server_is_named():

@@ -301,13 +301,13 @@ def test_waiting_threads_are_not_stopped_by_a_slow_one():
     slow = Recorded(([],), wait=0.02)
     done = threading.Event()
     thread = threading.Thread(
-        target=lambda: (engine.run(model_id, slow, marked(60, 1.0), session="slow"), done.set()), daemon=True
+        target=lambda: (engine.run(model_id, slow, marked(120, 1.0), session="slow"), done.set()), daemon=True
     )
     thread.start()
     time.sleep(0.1)
     start = time.perf_counter()
     engine.run(model_id, Recorded(([],)), marked(1, 2.0), session="quick")
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 1.5
     assert not done.is_set()
     thread.join()
 
