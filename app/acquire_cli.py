@@ -21,6 +21,14 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--n", type=int, required=True, help="how many to choose")
     sub.add_argument("--strategy", choices=STRATEGY_NAMES, help="the default is what the benchmark found best")
     sub.add_argument("--shares", metavar="NAME=SHARE,...", help="of the mix, e.g. random=0.3,lcmd=0.7")
+    bounds_option(sub)
+    sub.add_argument("--seed", type=int, default=0, help="of random draws and ties")
+    sub.add_argument("--out", required=True, metavar="OUT.tsv")
+    sub.add_argument("--remote", action="store_true", help="allow sending the places to the genome server")
+
+
+def bounds_option(sub: argparse.ArgumentParser) -> None:
+    """Where classes of activity begin, for the strategies that ask about classes."""
     sub.add_argument(
         "--bounds",
         type=float,
@@ -28,9 +36,6 @@ def add_parser(sub: argparse.ArgumentParser) -> None:
         metavar=("LOW", "HIGH"),
         help="below LOW a sequence is a silencer, above HIGH an enhancer (entropy, margin); -1 and 1 for log2 tracks",
     )
-    sub.add_argument("--seed", type=int, default=0, help="of random draws and ties")
-    sub.add_argument("--out", required=True, metavar="OUT.tsv")
-    sub.add_argument("--remote", action="store_true", help="allow sending the places to the genome server")
 
 
 def acquire(options: argparse.Namespace) -> int:

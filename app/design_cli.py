@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.acquire_cli import STRATEGY_NAMES, bounds_option
 from genome.errors import UserError
 
 if TYPE_CHECKING:  # imported where they are needed, so that --help answers at once
@@ -17,8 +18,6 @@ if TYPE_CHECKING:  # imported where they are needed, so that --help answers at o
 ARM_NAMES = (
     "hypothesis", "saturation", "tiling", "variant", "acquired", "random", "positive-control", "negative-control",
 )  # fmt: skip  # written out so that --help answers at once; a test compares them
-# Written out for the same reason, and compared by the same test.
-STRATEGY_NAMES = ("random", "variance", "entropy", "margin", "core-set", "lcmd", "mix")
 ENDINGS = {"tsv": "order sheet", "fa": "FASTA", "json": "manifest", "methods.txt": "methods paragraph"}
 
 
@@ -82,13 +81,7 @@ def _pick_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--around", type=int, metavar="BP", help="on either side of each place that these windows may reach"
     )
-    sub.add_argument(
-        "--bounds",
-        type=float,
-        nargs=2,
-        metavar=("LOW", "HIGH"),
-        help="below LOW a sequence is a silencer, above HIGH an enhancer (entropy, margin); -1 and 1 for log2 tracks",
-    )
+    bounds_option(sub)
 
 
 def _oligo_options(sub: argparse.ArgumentParser) -> None:
