@@ -29,7 +29,7 @@ from genome.errors import UserError
 from genome.locus import Locus, parse_locus
 from models import registry
 
-PATIENCE = 100.0
+PATIENCE = 300.0  # a machine may be busy; nobody waits so long where all is well
 
 
 def count(work: Work, index: int) -> Arrays:

@@ -41,7 +41,7 @@ def server(home: Path, *words: str) -> subprocess.Popen[str]:
 def told(home: Path, *words: str) -> list[dict]:
     """What a server says until it ends."""
     process = server(home, *words)
-    out, err = process.communicate(timeout=150)
+    out, err = process.communicate(timeout=330)
     assert process.returncode == 0, err[-3000:]
     return [json.loads(line) for line in out.splitlines()]
 
