@@ -14,7 +14,7 @@ from models.footprint import Footprint
 from models.tensor_files import free_bytes
 
 _MARGIN = 1.5  # what kernels work in is not seen by the measurement
-_BESIDE_BYTES = 350_000_000  # the queue, what measuring loads, the letters and the arrays on their way
+_BESIDE_BYTES = 500_000_000  # the queue, what measuring loads, the letters and the arrays on their way
 
 
 @dataclass(frozen=True)
