@@ -80,16 +80,16 @@ def answer(view: View, asker: Asker, *, thorough: bool = False) -> Answer:
     view = replace(view, reduce=compute.target(spec, view).reduce, contig=compute.contig_digest(view, asker))
     track = spec.track_index(view.track)
     shown = compute.shown_sequence(view, asker)
-    prediction = compute.prediction(view, _part(asker, 0.0, 0.25))
+    prediction = compute.prediction(view, asker.part(0.0, 0.25))
     explained = has_letters(spec, view.locus)
-    attribution = compute.attribution(view, _part(asker, 0.25, 0.7)) if explained else None
-    calls = compute.motif_calls(view, attribution, _part(asker, 0.7, 0.75)) if attribution is not None else ()
+    attribution = compute.attribution(view, asker.part(0.25, 0.7)) if explained else None
+    calls = compute.motif_calls(view, attribution, asker.part(0.7, 0.75)) if attribution is not None else ()
     found = headline(prediction, track)
     band, trouble = _band(view, asker)
     interval = _interval(prediction, track, found, band)
     how = wording.reading(spec.tracks[track].unit, spec.tracks[track].kind)
     rank = _rank(view, found, shown, asker)
-    agreement = compute_trust.agreement(view, _part(asker, 0.75, 0.9), thorough=thorough) if explained else None
+    agreement = compute_trust.agreement(view, asker.part(0.75, 0.9), thorough=thorough) if explained else None
     row = checks(
         found,
         attribution,
@@ -100,7 +100,7 @@ def answer(view: View, asker: Asker, *, thorough: bool = False) -> Answer:
         interval=interval,
         like=compute_shift.of_view(view, asker),
         agreement=agreement,
-        deletion=compute_trust.deletion(view, _part(asker, 0.9, 1.0), thorough=thorough) if explained else None,
+        deletion=compute_trust.deletion(view, asker.part(0.9, 1.0), thorough=thorough) if explained else None,
     )
     said = _said(view, prediction, found, calls, row, interval, rank, unknown=shown.n_share == 1, explained=explained)
     notices = (*_notices(view, prediction, shown, attribution), *_meaning(band), *trouble)
@@ -191,11 +191,3 @@ def _notices(view: View, prediction: Prediction, shown: Sequence, attribution: A
     if shown.inserted.any():
         notices.append("Inserted bases have no place in the genome: they are drawn under Edit, before and after.")
     return tuple(notices)
-
-
-def _part(asker: Asker, start: float, end: float) -> Asker:
-    """The asker, whose progress covers a part of the whole."""
-    progress = asker.progress
-    if progress is None:
-        return asker
-    return replace(asker, progress=lambda done: progress(start + done * (end - start)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from app.cache import Cache
@@ -35,6 +35,7 @@ from models import intervals, registry
 from models.core import ModelSpec, Prediction, Target
 from models.engine import Engine, Progress, Runner
 from models.predict import predict
+from models.progress import within
 from models.tiling import core_of
 
 MAX_STORED_BASES = 1_000_000
@@ -59,6 +60,10 @@ class Asker:
         """Called while another session computes the same thing."""
         if self.progress is not None:
             self.progress(0.0)
+
+    def part(self, start: float, end: float) -> Asker:
+        """The same, whose progress covers a part of the whole."""
+        return replace(self, progress=within(self.progress, start, end))
 
 
 @lru_cache(maxsize=1)

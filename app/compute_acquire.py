@@ -15,7 +15,7 @@ from app.compute_shift import runner
 from app.score import fitted
 from app.set_rows import SequenceSet, SetRow
 from experiment.acquire import DEFAULT, DEFAULT_SHARES, STRATEGIES, Candidates, Chosen, choose
-from experiment.acquire_features import NEEDS, Described, describe, within
+from experiment.acquire_features import NEEDS, Described, describe
 from experiment.expected import Information, expected_of_batches
 from genome.errors import UserError
 from models import registry
@@ -102,7 +102,7 @@ def pick(
         shown=_shown(spec, used),
         expectation=spec.n_members > 1,
         bounds=_bounds(spec, track, used, bounds),
-        progress=within(asker.progress, 0.0, _DESCRIBED),
+        progress=asker.part(0.0, _DESCRIBED).progress,
     )
     chosen = choose(strategy, told.candidates, n, seed=seed, shares=shares)
     information, random, sentences = _expected(told, chosen, seed)

@@ -18,7 +18,6 @@ from app.design_question import DesignQuestion
 from app.score import fitted
 from app.view import PASTED, View, write_edits
 from experiment import design_build, design_constructs, design_mutants
-from experiment.acquire_features import within
 from experiment.design import Arm, Design, Element, LeftOut, Plan
 from experiment.design_build import Accepted
 from experiment.design_constructs import Bench, Made, attempt, place_name
@@ -118,8 +117,8 @@ def _constructs(
     tested: list[tuple[Mutant, ...]] = []
     made: list[Made] = []
     both = 0.5 if plan.picks and "hypothesis" in plan.arms else 0.0  # share of the work that comes before the picks
-    first = replace(asker, progress=within(asker.progress, 0.0, both or 1.0))
-    last = replace(asker, progress=within(asker.progress, both, 1.0))
+    first = asker.part(0.0, both or 1.0)
+    last = asker.part(both, 1.0)
     if "hypothesis" in plan.arms:
         made += _hypothesis_arm(question, bench, wanted.places, tested, notes, first)
     made += _plain_arms(plan, bench, wanted, notes)

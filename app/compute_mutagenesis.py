@@ -5,7 +5,7 @@ No Streamlit here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -167,7 +167,7 @@ def side_by_side(view: View, asker: Asker, *, patient: bool = False) -> tuple[Ro
     rows: list[Row] = []
     for number, method in enumerate(order):
         changed = view.with_method(method)
-        part = _part(asker, number / len(order), (number + 1) / len(order))
+        part = asker.part(number / len(order), (number + 1) / len(order))
         try:
             if method == MUTAGENESIS and method != view.method:
                 refuse_costly(view, patient=patient)
@@ -187,10 +187,3 @@ def agreement_of(one: Attribution, other: Attribution) -> float | None:
     known = np.array([base != "N" for base in one.sequence.bases[slice(*one.core)]])
     kept = [value[known] for value in values]
     return None if any(len(value) < 2 or np.ptp(value) == 0 for value in kept) else spearman(*kept)
-
-
-def _part(asker: Asker, start: float, end: float) -> Asker:
-    progress = asker.progress
-    if progress is None:
-        return asker
-    return replace(asker, progress=lambda done: progress(start + done * (end - start)))

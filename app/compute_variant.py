@@ -140,11 +140,11 @@ def variant_answer(question: VariantQuestion, asker: Asker, *, thorough: bool = 
     for edit in view.edits:
         checked_variant(edit, source)  # of a link, which may have been made on another build
     known(compute.shown_sequence(view, asker))
-    found = placed_effect(view, view.edits, _part(asker, 0.0, 0.15))
-    ref = answers.answer(replace(view, edits=()), _part(asker, 0.15, 0.5), thorough=thorough)
-    alt = answers.answer(view, _part(asker, 0.5, 0.85), thorough=thorough)
+    found = placed_effect(view, view.edits, asker.part(0.0, 0.15))
+    ref = answers.answer(replace(view, edits=()), asker.part(0.15, 0.5), thorough=thorough)
+    alt = answers.answer(view, asker.part(0.5, 0.85), thorough=thorough)
     reads = _profiles(view, spec, asker)
-    moved = _sweep(view, spec, _part(asker, 0.85, 0.98))
+    moved = _sweep(view, spec, asker.part(0.85, 0.98))
     elements = (elements_over(ref, view.edits), elements_over(alt, view.edits))
     changed = motifs_changed(view, spec, ref, alt, elements, asker)
     row = pair_checks(found, index, spec.tracks[index].sd, spec.n_members, (ref.checks, alt.checks))
@@ -305,11 +305,3 @@ def _profiles(view: View, spec: ModelSpec, asker: Asker) -> Profiles | None:
 
 def _short(bases: str) -> str:
     return bases if len(bases) <= 12 else f"{len(bases):,} bp"
-
-
-def _part(asker: Asker, start: float, end: float) -> Asker:
-    """The asker, whose progress covers a part of the whole."""
-    progress = asker.progress
-    if progress is None:
-        return asker
-    return replace(asker, progress=lambda done: progress(start + done * (end - start)))

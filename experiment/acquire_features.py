@@ -13,6 +13,7 @@ from models.core import ModelSpec, Target
 from models.engine import Progress, Runner
 from models.fit import encoded
 from models.predict import Components, Embeddings, Scalars
+from models.progress import within
 from models.shuffle import Codes
 from models.sketch import NotFollowed, SketchedGradients
 
@@ -104,11 +105,6 @@ def describe(
         _gradients(run, codes, target, parts["gradients"], needed="gradients" in shown) if gradients else None,
     )
     return Described(candidates, members, noise, noise_from)
-
-
-def within(progress: Progress | None, first: float, last: float) -> Progress | None:
-    """Progress of a part of the work, from ``first`` to ``last`` of the whole; None where nobody is told."""
-    return None if progress is None else lambda done: progress(first + (last - first) * min(done, 1.0))
 
 
 def _parts(progress: Progress | None, weights: dict[str, float]) -> dict[str, Progress | None]:

@@ -13,7 +13,7 @@ from experiment.refine_rows import Table
 from models import intervals, shift
 from models.core import Model, ModelSpec
 from models.reporter_data import Elements
-from models.reporter_equip import ensemble_answers
+from models.reporter_equip import calibrate
 from models.shift_build import FEWEST, REPORTER_FALSE_ALARMS, build_reference, direct
 from models.shift_build import write_reference as write
 
@@ -30,12 +30,9 @@ def write_intervals(child: Model, tables: Seq[Table], track: str, folder: Path) 
     rows = _measuring(child.spec, together([table.calibration for table in tables]), track)
     if rows.n < intervals.rows_needed(intervals.CONFIDENCE) or not child.spec.noise:
         return False
-    values, sigmas = ensemble_answers(child, rows.codes)
-    index = child.spec.track_index(track)
-    residuals = {track: (rows.labels[:, index] - values[:, index], sigmas[:, index])}
     names = ", ".join(table.name for table in tables)
     split = f"rows of {names} that neither the refinement nor any choice has seen"
-    intervals.write(folder / intervals.FILE, child.spec.model_id, residuals, split=split)
+    calibrate(child, rows, folder / intervals.FILE, split=split)
     return True
 
 

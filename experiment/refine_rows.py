@@ -314,9 +314,9 @@ def _sides(rows: list[Row], clusters: npt.NDArray[np.int64], says: npt.NDArray[n
     kept, free = np.isin(names, clusters[valid]), ~np.isin(names, clusters[says])
     sides = np.full(len(rows), "train", dtype="<U11")
     for some, shares in ((names[kept], STATED), (names[free], UNSTATED)):
-        early, calibration = (math.ceil(share * len(some)) for share in shares[:2])
-        judging = len(some) if shares is STATED else early + calibration + math.ceil(shares[2] * len(some))
-        for side, part in zip(_PARTS[1:], np.split(some[:judging], [early, early + calibration]), strict=True):
+        early, calibration, judging = (math.ceil(share * len(some)) for share in shares)
+        part_of = some[: early + calibration + judging]
+        for side, part in zip(_PARTS[1:], np.split(part_of, [early, early + calibration]), strict=True):
             sides[np.isin(clusters, part)] = side
     return sides
 

@@ -28,10 +28,10 @@ from models.layout import laid_out
 from models.pace import Pace as Pace
 from models.pace import free, kept_pace
 from models.pace import measure_pace as measure_pace
+from models.progress import Progress as Progress
 from models.threads import threads_for
 
 Array = npt.NDArray[Any]
-Progress = Callable[[float], None]
 Priority = Literal["interactive", "batch"]
 
 BATCH_NICENESS = 10  # a fifth to a tenth of a processor that somebody else wants as well

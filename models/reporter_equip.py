@@ -10,7 +10,7 @@ import numpy.typing as npt
 from models import intervals, registry
 from models.binding_data import Codes
 from models.core import Model
-from models.reporter_data import Parts
+from models.reporter_data import Elements, Parts
 from models.reporter_task import answers_of
 
 Float = npt.NDArray[np.float32]
@@ -32,18 +32,25 @@ def write_intervals(name: str, parts: Parts) -> Path:
         name: of the model.
         parts: its rows; the calibration rows are used.
     """
-    spec = registry.spec(name)
-    values, sigmas = ensemble_answers(registry.load(spec.model_id), parts.calibration.codes)
-    rows = {}
-    for index, track in enumerate(spec.tracks):
-        measured = parts.calibration.labels[:, index]
-        known = ~np.isnan(measured)
-        rows[track.name] = (measured[known] - values[known, index], sigmas[known, index])
     path = registry.RELEASED / name / intervals.FILE
-    intervals.write(
-        path,
-        spec.model_id,
-        rows,
-        split="measured elements of clusters that neither the fit nor any choice has seen",
-    )
+    split = "measured elements of clusters that neither the fit nor any choice has seen"
+    calibrate(registry.load(registry.spec(name).model_id), parts.calibration, path, split=split)
     return path
+
+
+def calibrate(model: Model, rows: Elements, path: Path, *, split: str) -> None:
+    """Calibrates intervals of the tracks that some rows measure, and writes them.
+
+    Args:
+        model: a reporter model.
+        rows: that neither the fit nor any choice has seen; a label for each of its tracks, NaN where it was not measured.
+        path: the file.
+        split: which rows these are, in words.
+    """
+    values, sigmas = ensemble_answers(model, rows.codes)
+    residuals = {}
+    for index, track in enumerate(model.spec.tracks):
+        known = ~np.isnan(rows.labels[:, index])
+        if known.any():
+            residuals[track.name] = (rows.labels[known, index] - values[known, index], sigmas[known, index])
+    intervals.write(path, model.spec.model_id, residuals, split=split)

@@ -20,7 +20,7 @@ from experiment.design_picks import PICK_BOUNDS, Picks
 from genome.errors import UserError
 from models import registry
 
-_PREFIX = "design-"
+PREFIX = "design-"
 _HERE, _GIVEN = "chosen here", "pasted"
 _TILED, _LISTED = "windows over the places", "a list"
 _NUMBERS = {"n": "pick", "step": "pick_step", "around": "around"}  # names of a plan -> of a link and of the form
@@ -59,12 +59,12 @@ def put(asked: DesignQuestion | None) -> None:
     values: Any = st.session_state
     wanted = (asked.plan.picks if asked is not None else None) or _USUAL
     given = asked is not None and asked.plan.picks is None and bool(asked.acquired)
-    values[_key("picks_from")] = _GIVEN if given else _HERE
-    values[_key("pool")] = _LISTED if asked is not None and asked.candidates else _TILED
-    values[_key("strategy")] = wanted.strategy
+    values[key_of("picks_from")] = _GIVEN if given else _HERE
+    values[key_of("pool")] = _LISTED if asked is not None and asked.candidates else _TILED
+    values[key_of("strategy")] = wanted.strategy
     for part, name in _NUMBERS.items():
-        values[_key(name)] = getattr(wanted, part)
-    values[_key("low")], values[_key("high")] = (float(bound) for bound in wanted.bounds or LOG2_BOUNDS)
+        values[key_of(name)] = getattr(wanted, part)
+    values[key_of("low")], values[key_of("high")] = (float(bound) for bound in wanted.bounds or LOG2_BOUNDS)
 
 
 def section(view: View, *, listed: bool, beside: bool) -> None:
@@ -78,25 +78,25 @@ def section(view: View, *, listed: bool, beside: bool) -> None:
     values: Any = st.session_state
     with st.container(border=True, key="designing-picks"):
         columns = st.columns([0.22, 0.14, 0.34, 0.3])
-        columns[0].segmented_control("Active-learning picks", [_HERE, _GIVEN], key=_key("picks_from"), required=True)
-        if values[_key("picks_from")] == _GIVEN:
+        columns[0].segmented_control("Active-learning picks", [_HERE, _GIVEN], key=key_of("picks_from"), required=True)
+        if values[key_of("picks_from")] == _GIVEN:
             st.text_area(
                 "Picks from elsewhere: rows of the list of places by number, places, or a FASTA",
-                key=_key("acquired"),
+                key=key_of("acquired"),
                 height=120,
                 placeholder="12\n57\n101",
             )
             return
         _number(columns[1], "n", "How many")
-        columns[2].selectbox("Strategy", list(_WORDS), format_func=_WORDS.__getitem__, key=_key("strategy"))
-        columns[3].segmented_control("Candidates", [_TILED, _LISTED], key=_key("pool"), required=True)
-        if values[_key("strategy")] in ("entropy", "margin"):
+        columns[2].selectbox("Strategy", list(_WORDS), format_func=_WORDS.__getitem__, key=key_of("strategy"))
+        columns[3].segmented_control("Candidates", [_TILED, _LISTED], key=key_of("pool"), required=True)
+        if values[key_of("strategy")] in ("entropy", "margin"):
             _classes(view)
-        if values[_key("pool")] == _TILED:
+        if values[key_of("pool")] == _TILED:
             _windows(view, listed=listed, beside=beside)
         else:
             _list()
-        st.caption(text(reason(values[_key("strategy")]), 500))
+        st.caption(text(reason(values[key_of("strategy")]), 500))
         if not beside:
             st.caption(
                 "Choose the arm random too: as many random candidates beside the picks show whether choosing helped."
@@ -110,28 +110,29 @@ def read() -> Asked:
         UserError: when a list is empty, or a file is none.
     """
     values: Any = st.session_state
-    if values[_key("picks_from")] == _GIVEN:
-        return Asked(given=values[_key("acquired")])
-    strategy = values[_key("strategy")]
-    bounds = (values[_key("low")], values[_key("high")]) if strategy in ("entropy", "margin") else None
-    numbers = {part: int(values[_key(name)]) for part, name in _NUMBERS.items()}
+    if values[key_of("picks_from")] == _GIVEN:
+        return Asked(given=values[key_of("acquired")])
+    strategy = values[key_of("strategy")]
+    bounds = (values[key_of("low")], values[key_of("high")]) if strategy in ("entropy", "margin") else None
+    numbers = {part: int(values[key_of(name)]) for part, name in _NUMBERS.items()}
     wanted = Picks(strategy=strategy, bounds=bounds, **numbers)
-    if values[_key("pool")] == _TILED:
+    if values[key_of("pool")] == _TILED:
         return Asked(wanted)
-    upload = values.get(_key("file-candidates"))
-    listed = read_text(upload.getvalue()) if upload is not None else values[_key("candidates")]
+    upload = values.get(key_of("file-candidates"))
+    listed = read_text(upload.getvalue()) if upload is not None else values[key_of("candidates")]
     if not listed.strip():
         raise UserError(f"The list of candidates is empty; paste sequences or places, or choose {_TILED}.")
     return Asked(wanted, candidates=listed)
 
 
-def _key(name: str) -> str:
-    return f"{_PREFIX}{name}"
+def key_of(name: str) -> str:
+    """The key of a part of the Design form; all of them are kept while another page is open."""
+    return f"{PREFIX}{name}"
 
 
 def _number(column: Any, part: str, label: str) -> None:
     low, high, words = PICK_BOUNDS[part]
-    column.number_input(label, low, high, step=1, key=_key(_NUMBERS[part]), help=f"The {words}.")
+    column.number_input(label, low, high, step=1, key=key_of(_NUMBERS[part]), help=f"The {words}.")
 
 
 def _classes(view: View) -> None:
@@ -139,8 +140,8 @@ def _classes(view: View) -> None:
     spec = registry.spec(view.model)
     unit = spec.tracks[spec.track_index(view.track)].unit
     low, high = st.columns(2)
-    low.number_input(text(f"Silencers lie below ({unit})"), step=0.5, key=_key("low"))
-    high.number_input(text(f"Enhancers lie above ({unit})"), step=0.5, key=_key("high"))
+    low.number_input(text(f"Silencers lie below ({unit})"), step=0.5, key=key_of("low"))
+    high.number_input(text(f"Enhancers lie above ({unit})"), step=0.5, key=key_of("high"))
 
 
 def _windows(view: View, *, listed: bool, beside: bool) -> None:
@@ -152,10 +153,10 @@ def _windows(view: View, *, listed: bool, beside: bool) -> None:
     if listed:
         said.caption("Windows of an element's length over the places of the list, and as many bp around each.")
         return
-    length, wanted = values[_key("length")], values[_key("pick")]
+    length, wanted = values[key_of("length")], values[key_of("pick")]
     genome = compute.genome(view, state.asker())
     many = n_windows(
-        stretches((view.locus,), length, values[_key("around")], genome), length, values[_key("pick_step")]
+        stretches((view.locus,), length, values[key_of("around")], genome), length, values[key_of("pick_step")]
     )
     random = ", and as many at random" if beside else ""
     enough = many >= wanted * (2 if beside else 1)
@@ -172,10 +173,12 @@ def _list() -> None:
     left, right = st.columns([0.6, 0.4])
     left.text_area(
         "Sequences as long as an element (FASTA, or a table with a column sequence), or places, of which the middle counts",
-        key=_key("candidates"),
+        key=key_of("candidates"),
         height=140,
         placeholder=">enhancer 1\nACGT…",
     )
-    upload = right.file_uploader("or a file of them: FASTA, table, BED", key=_key("file-candidates"), max_upload_size=5)
+    upload = right.file_uploader(
+        "or a file of them: FASTA, table, BED", key=key_of("file-candidates"), max_upload_size=5
+    )
     if upload is not None:
         right.caption(text(f"{upload.name} counts instead of what is typed."))
